@@ -1,0 +1,58 @@
+# Everything needs Python 3.11+ and make, nothing else. Each target makes .venv when it is missing or
+# older than pyproject.toml. Options go in ARGS: make test ARGS="-k embedded"
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+WORKERS ?= 2
+ARGS ?=
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: demo test lint docs bench django-suite test-services test-browser test-thirdparty clean help
+
+demo: $(STAMP)  ## Make three tenants and serve them (ARGS=--once: try them out and stop)
+	$(BIN)/python manage.py demo $(ARGS)
+
+test: $(STAMP)  ## Run the tests, on an embedded PostgreSQL or on DATABASE_URL, and report coverage
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n $(WORKERS) $(ARGS); status=$$?; \
+	$(BIN)/coverage combine --quiet && $(BIN)/coverage report; exit $$status
+
+lint: $(STAMP)  ## Check style, types, imports and missing migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy django_tenantkit $(wildcard example_project)
+	$(BIN)/lint-imports
+	test ! -d example_project || $(BIN)/python manage.py makemigrations --check --dry-run
+
+docs: $(STAMP)  ## Build the documentation into docs/_build; a warning is an error
+	$(BIN)/sphinx-build -W --keep-going -E docs docs/_build
+
+bench: $(STAMP)  ## Measure
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+django-suite: $(STAMP)  ## Run Django's own tests on these backends
+	$(BIN)/python -m tests.django_suite $(ARGS)
+
+test-services: $(STAMP)  ## Run the tests that need PgBouncer, Redis or Citus
+	$(BIN)/python -m pytest -m services $(ARGS)
+
+test-browser: $(STAMP)  ## Run the tests that need a web browser
+	$(BIN)/python -m pytest -m browser $(ARGS)
+
+test-thirdparty: $(STAMP)  ## Run other projects' code against this one
+	$(BIN)/python -m pytest -m thirdparty $(ARGS)
+
+clean:  ## Remove what the other targets make, .venv included
+	rm -rf .venv docs/_build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	touch $@

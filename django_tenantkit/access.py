@@ -1,0 +1,158 @@
+"""Who may act in a tenant. Decided where the user becomes known; until then tenant data is out of reach."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Final
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.db import connections, router
+from django.db.models.signals import post_delete, post_migrate, post_save
+from django.utils.asyncio import async_unsafe
+from django.utils.functional import SimpleLazyObject
+from django.utils.module_loading import import_string
+
+from .conf import conf
+from .context import security
+from .exceptions import TenantAccessDenied, TenantSuspended, TenantUnavailable
+from .memory import Memory, now_and_on_commit
+from .models import Membership, TenantStatus
+
+_verdicts: Memory[bool] = Memory()
+_NOBODY_YET: Final = object()
+
+
+def members_only(user: Any, tenant: Any) -> bool:
+    """The default policy: active users with a `Membership` in the tenant, superusers included. Users of
+    another class than AUTH_USER_MODEL are refused, as their keys mean something else."""
+    if not isinstance(user, get_user_model()) or not user.is_active:
+        return False
+    return Membership.objects.filter(user_id=user.pk, tenant_id=tenant.pk).exists()
+
+
+def allowed(user: Any, tenant: Any) -> bool:
+    """What TENANTKIT_ACCESS_POLICY says of an authenticated user. Asked at most once in
+    TENANTKIT_ACCESS_SECONDS; a change of the user, the tenant or a membership is noticed at once."""
+    path = conf.ACCESS_POLICY
+    key = (path, user.__class__, user.pk, tenant.pk)
+    if user.pk is None:
+        return _ask(path, user, tenant)
+    verdict = _verdicts.get(key, conf.ACCESS_SECONDS)
+    if verdict is not None:
+        return verdict
+    memory = _verdicts.during(connections[router.db_for_read(Membership)])
+    if memory is not _verdicts and (verdict := memory.get(key, conf.ACCESS_SECONDS)) is not None:
+        return verdict
+    generation = memory.generation
+    verdict = _ask(path, user, tenant)
+    memory.put(key, verdict, conf.ACCESS_SIZE, generation)
+    return verdict
+
+
+def forget(user_id: Any = None, tenant_id: Any = None) -> None:
+    """Forget the answers of the policy on a user, on a tenant, on a user in a tenant, or all. For policies
+    that depend on more than the user, the tenant and its memberships."""
+
+    def concerned(key: tuple[Any, ...], verdict: bool) -> bool:
+        return (user_id is None or key[2] == user_id) and (tenant_id is None or key[3] == tenant_id)
+
+    _verdicts.forget(concerned)
+
+
+@async_unsafe("A policy may ask the database. Decide in a thread: sync_to_async(allowed)(user, tenant).")
+def _ask(path: str, user: Any, tenant: Any) -> bool:
+    return bool(import_string(path)(user, tenant))
+
+
+class Access:
+    """The guard of a request: called whenever tenant data is about to be touched, it returns or raises
+    `TenantAccessDenied`, `TenantSuspended` or `TenantUnavailable`. It decides once for each user that the
+    request has, so a user who becomes known late (by a token, in the view) is decided on then."""
+
+    __slots__ = ("by_client", "passed", "presumed", "refused", "request", "tenant")
+
+    def __init__(self, request: Any, tenant: Any, by_client: bool) -> None:
+        self.request = request
+        self.tenant = tenant
+        self.by_client = by_client
+        self.passed = self.presumed = self.refused = _NOBODY_YET
+
+    def __call__(self) -> None:
+        user = getattr(self.request, "user", None)
+        if user is not self.passed:
+            self._decide(user)
+
+    def can_presume(self) -> bool:
+        """Whether the user is nobody or would be read from a session, so that a client that sent none is
+        anonymous, and it can be known without looking."""
+        user = getattr(self.request, "user", None)
+        if user is None:
+            return True
+        reads = user.__dict__.get("_setupfunc") if type(user) is SimpleLazyObject else None
+        return getattr(reads, "__module__", None) == AuthenticationMiddleware.__module__
+
+    def presume(self) -> None:
+        """Let an anonymous user in where the host named the tenant, without looking at the user: nothing may
+        ever ask who that is. Raises for a tenant that is not at work."""
+        self._check_status()
+        self.presumed = getattr(self.request, "user", None)
+
+    def is_settled(self) -> bool:
+        """Whether the request still has the user that was decided on."""
+        user = getattr(self.request, "user", None)
+        return user is self.passed or user is self.presumed
+
+    def _decide(self, user: Any) -> None:
+        known = known_user(self.request)
+        if not (not self.by_client if known is None else allowed(known, self.tenant)):
+            if user is not self.refused:
+                self.refused = user
+                who = "an anonymous user" if known is None else f"user {known.pk}"
+                security.warning("%s may not act in tenant %s: %r", who, self.tenant.slug, self.request.path)
+            raise TenantAccessDenied()
+        self._check_status()
+        self.passed = user
+
+    def _check_status(self) -> None:
+        status, slug = self.tenant.status, self.tenant.slug
+        if status == TenantStatus.SUSPENDED:
+            raise TenantSuspended(f"{slug} is suspended. `resume_tenant {slug}` lets it work again.")
+        if status == TenantStatus.MAINTENANCE:
+            raise TenantUnavailable(f"{slug} is in maintenance. Try again later.")
+
+
+def known_user(request: Any) -> Any:
+    """The authenticated user of `request`, or None. Where the client sent no session, to look at the user
+    is no reason for the response to vary on cookies."""
+    user, session = getattr(request, "user", None), getattr(request, "session", None)
+    accessed = session is not None and session.accessed
+    known = user if user is not None and user.is_authenticated else None
+    if session is not None and session.session_key is None:
+        session.accessed = accessed
+    return known
+
+
+def connect() -> None:
+    """Forget what changes in this process. `AppConfig.ready()` calls it."""
+    for signal in (post_save, post_delete):
+        signal.connect(_membership_changed, sender=Membership, dispatch_uid="django_tenantkit.access.membership")
+        signal.connect(_user_changed, sender=get_user_model(), dispatch_uid="django_tenantkit.access.user")
+        signal.connect(_tenant_changed, sender=conf.TENANT_MODEL, dispatch_uid="django_tenantkit.access.tenant")
+    post_migrate.connect(_everything_changed, dispatch_uid="django_tenantkit.access")
+
+
+def _membership_changed(instance: Any, using: str, **kwargs: Any) -> None:
+    now_and_on_commit(partial(forget, instance.user_id, instance.tenant_id), using)
+
+
+def _user_changed(instance: Any, **kwargs: Any) -> None:
+    forget(user_id=instance.pk)
+
+
+def _tenant_changed(instance: Any, using: str, **kwargs: Any) -> None:
+    now_and_on_commit(partial(forget, tenant_id=instance.pk), using)
+
+
+def _everything_changed(**kwargs: Any) -> None:
+    forget()

@@ -1,0 +1,1 @@
+"""Database backends that scope tenant tables when they compile SQL."""

@@ -1,0 +1,365 @@
+"""The tenant condition, added where SQL is compiled. What a query sees is decided here.
+
+Mixins for Django's five SQL compilers; every private name of them that is used stands in this module
+(and in `tests/test_django_internals.py`, which fails loudly when one changes). A backend takes them in
+a module of its own, see `backends/postgresql/compiler.py`.
+
+With no tenant a marker stands in the tenant's place: `str(queryset.query)` works, execution refuses.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import EmptyResultSet, FullResultSet
+from django.db import models
+from django.db.models.constants import OnConflict
+from django.db.models.sql import Query
+from django.db.models.sql.datastructures import Join
+
+from ..context import Scope, current_scope, describe
+from ..exceptions import (
+    CrossTenantReference,
+    NoCurrentTenant,
+    TenantDeletionRefused,
+    TenantImmutable,
+    TenantkitError,
+)
+from ..references import check_references, tenant_key
+from ..registry import TableMap, own_field, table_map
+
+if TYPE_CHECKING:
+    from django.db.models.sql.compiler import SQLCompiler as _Compiler
+else:
+    _Compiler = object
+
+
+class NoTenantMarker:
+    """Stands for the tenant in a statement compiled with none. No driver can send it."""
+
+    __slots__ = ("label",)
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+
+    def __repr__(self) -> str:
+        return "<no current tenant>"
+
+    def refusal(self) -> NoCurrentTenant:
+        """The error for trying to execute the statement."""
+        return NoCurrentTenant(
+            f"{self.label} belongs to tenants and there is no current tenant. Enter one with "
+            '`tenant_context(tenant)`; for work on all tenants say `unscoped(reason="...")`.'
+        )
+
+
+class ScopedWhere:
+    """A WHERE with the tenant's conditions in front. Compiled in place of the query's own."""
+
+    contains_aggregate = False
+    contains_over_clause = False
+
+    def __init__(self, sql: str, params: list[Any], where: Any) -> None:
+        self.sql = sql
+        self.params = params
+        self.where = where
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        """SQL and parameters; `EmptyResultSet` of the query's own WHERE goes through."""
+        if self.where is None:
+            return self.sql, self.params
+        try:
+            sql, params = compiler.compile(self.where)
+        except FullResultSet:
+            return self.sql, self.params
+        return f"{self.sql} AND ({sql})", [*self.params, *params]
+
+
+class TenantCompiler(_Compiler):
+    """Mixin for `SQLCompiler` and `SQLAggregateCompiler`, and the base of the other three."""
+
+    query: Any
+    connection: Any
+    using: Any
+    where: Any
+    executes = False
+
+    @property
+    def tables(self) -> TableMap:
+        """Which tables of this query's models belong to tenants."""
+        return table_map(self.query.model._meta.apps)
+
+    def tenant_value(self, field: models.Field[Any, Any], scope: Scope) -> Any:
+        """The parameter for the current tenant: its key, or a marker."""
+        if scope.guard is not None:
+            scope.guard()
+        if scope.key is None:
+            return NoTenantMarker(field.model._meta.label)
+        if type(scope.key) is int:
+            return scope.key
+        return field.get_db_prep_value(scope.key, self.connection)
+
+    def tenant_condition(self, alias: str, field: models.Field[Any, Any]) -> str:
+        """`alias.tenant_id = %s`, quoted."""
+        column = self.connection.ops.quote_name(field.column)
+        return f"{self.quote_name_unless_alias(alias)}.{column} = %s"
+
+    def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
+        """Execute, refusing tenant tables with no tenant."""
+        self.executes = True
+        return super().execute_sql(*args, **kwargs)
+
+    def as_sql(self, *args: Any, **kwargs: Any) -> Any:
+        """The statement. When it is about to be executed with no tenant, no marker may be in it."""
+        if not self.executes:
+            return super().as_sql(*args, **kwargs)
+        scope = current_scope()
+        if scope.key is not None or scope.reason is not None:
+            return super().as_sql(*args, **kwargs)
+        try:
+            compiled: Any = super().as_sql(*args, **kwargs)
+        except EmptyResultSet:
+            self._refuse_unless_none()
+            raise
+        for _, params in compiled if isinstance(compiled, list) else [compiled]:
+            for param in params:
+                if type(param) is NoTenantMarker:
+                    raise param.refusal()
+        return compiled
+
+    def _refuse_unless_none(self) -> None:
+        """A filter that can match nothing is refused like any other; `.none()` is not a question."""
+        model = self.query.model
+        inner = getattr(self.query, "inner_query", self.query)
+        if model is None or inner.is_empty():
+            return
+        field = self.tables.tenant_fields.get(model._meta.db_table)
+        if field is not None:
+            raise NoTenantMarker(field.model._meta.label).refusal()
+
+    def get_from_clause(self) -> Any:
+        """FROM, with the tenant's condition in the ON of each joined tenant table, and in `self.where`,
+        which is compiled next, for the base table. Otherwise Django's own, line by line."""
+        query = self.query
+        scope = current_scope()
+        if query.model is None or scope.reason is not None:
+            return super().get_from_clause()
+        fields = self.tables.tenant_fields
+        result: list[str] = []
+        params: list[Any] = []
+        conditions: list[str] = []
+        values: list[Any] = []
+        for alias, clause in tuple(query.alias_map.items()):
+            if not query.alias_refcount[alias]:
+                continue
+            clause_sql, clause_params = self.compile(clause)
+            params.extend(clause_params)
+            if (field := fields.get(clause.table_name)) is not None:
+                condition = self.tenant_condition(alias, field)
+                value = self.tenant_value(field, scope)
+                if clause.parent_alias is None:
+                    conditions.append(condition)
+                    values.append(value)
+                else:
+                    clause_sql = _and_on(clause, clause_sql, condition)
+                    params.append(value)
+            result.append(clause_sql)
+        for table in query.extra_tables:
+            alias, _ = query.table_alias(table)
+            if alias not in query.alias_map or query.alias_refcount[alias] == 1:
+                result.append(f", {self.quote_name_unless_alias(alias)}")
+                if (field := fields.get(table)) is not None:
+                    conditions.append(self.tenant_condition(alias, field))
+                    values.append(self.tenant_value(field, scope))
+        if conditions:
+            self.where = ScopedWhere(" AND ".join(conditions), values, self.where)
+        return result, params
+
+    def scoped_where(self, alias: str, table: str, where: Any) -> Any:
+        """`where` with the tenant's condition on `table`, or as it is for a shared table and unscoped."""
+        field = self.tables.tenant_fields.get(table)
+        scope = current_scope()
+        if field is None or scope.reason is not None:
+            return where
+        return ScopedWhere(self.tenant_condition(alias, field), [self.tenant_value(field, scope)], where)
+
+
+def _and_on(clause: Any, sql: str, condition: str) -> str:
+    """A JOIN with one more condition inside the parentheses of its ON."""
+    if type(clause).as_sql is not Join.as_sql:
+        raise TenantkitError(
+            f"A join of class {type(clause).__name__} to the tenant table {clause.table_name} cannot be scoped. "
+            "Use Django's own joins, or a subquery."
+        )
+    return f"{sql[:-1]} AND {condition})"
+
+
+class TenantInsertCompiler(TenantCompiler):
+    """Mixin for `SQLInsertCompiler`: fills in the tenant of new rows, or refuses."""
+
+    def as_sql(self, *args: Any, **kwargs: Any) -> Any:
+        """The statements, after each object got the current tenant."""
+        meta = self.query.get_meta()
+        field = self.tables.tenant_fields.get(meta.db_table)
+        own = own_field(field, meta.model)
+        if own is not None:
+            self._fill_in(field, own.attname)
+        return super().as_sql(*args, **kwargs)
+
+    def _fill_in(self, field: Any, attname: str) -> None:
+        scope = current_scope()
+        if scope.guard is not None:
+            scope.guard()
+        key, tables = scope.key, self.tables
+        label = self.query.get_meta().label
+        if key is None and scope.reason is None:
+            raise NoTenantMarker(label).refusal()
+        for obj in self.query.objs:
+            value = getattr(obj, attname)
+            if value is None:
+                value = key if key is not None else _inherited_tenant(obj, field)
+                if value is None:
+                    raise NoCurrentTenant(
+                        f"A new {label} must name its tenant while running {describe(scope)}: "
+                        f"{label}({field.name}=tenant, ...), or enter it with `tenant_context(tenant)`."
+                    )
+                setattr(obj, attname, value)
+            elif key is not None and value != key and tenant_key(field, value) != key:
+                raise CrossTenantReference(
+                    f"This {label} names another tenant than the current one, {describe(scope)}. "
+                    f"Leave its tenant out, or enter that tenant with `tenant_context(...)`."
+                )
+            check_references(obj, value, tables)
+
+    def execute_sql(self, returning_fields: Any = None) -> Any:  # type: ignore[override]
+        """Insert. An upsert that met a row of another tenant is an error, not a row that is missing."""
+        query = self.query
+        guarded = (
+            query.on_conflict == OnConflict.UPDATE
+            and query.get_meta().db_table in self.tables.tenant_fields
+            and self.connection.features.can_return_rows_from_bulk_insert
+        )
+        if not guarded:
+            return super().execute_sql(returning_fields)
+        rows = super().execute_sql(returning_fields or [query.get_meta().pk])
+        if len(rows) != len(query.objs):
+            raise taken_elsewhere(len(query.objs) - len(rows))
+        return rows if returning_fields else []
+
+
+def _inherited_tenant(obj: models.Model, field: Any) -> Any:
+    """What the parents of a child in multi-table inheritance have as their tenant."""
+    for other in obj._meta.concrete_fields:
+        is_tenant = other is not field and getattr(other, "names_the_tenant", False)
+        if is_tenant and (value := getattr(obj, other.attname)) is not None:
+            return value
+    return None
+
+
+class TenantUpdateCompiler(TenantCompiler):
+    """Mixin for `SQLUpdateCompiler`: no row's tenant changes, no other tenant's row is referenced."""
+
+    named_tenant: Any = None
+
+    def as_sql(self, *args: Any, **kwargs: Any) -> Any:
+        """The statement, after its values were checked."""
+        field = self.tables.tenant_fields.get(self.query.get_meta().db_table)
+        if field is not None:
+            self.query.values = [self._checked(field, *item) for item in self.query.values]
+        return super().as_sql(*args, **kwargs)
+
+    def _checked(self, tenant: Any, field: Any, model: Any, value: Any) -> tuple[Any, Any, Any]:
+        scope = current_scope()
+        if field.column == tenant.column:
+            return field, model, self._checked_tenant(tenant, value, scope)
+        if isinstance(value, models.Model) and scope.key is not None:
+            other = own_field(self.tables.tenant_fields.get(value._meta.db_table), type(value))
+            if other is not None and getattr(value, other.attname) not in (None, scope.key):
+                raise CrossTenantReference(
+                    f"{value._meta.label} given for {field} belongs to another tenant than the current one, "
+                    f"{describe(scope)}."
+                )
+        return field, model, value
+
+    def _checked_tenant(self, field: Any, value: Any, scope: Scope) -> Any:
+        label = field.model._meta.label
+        if hasattr(value, "resolve_expression"):
+            raise TenantImmutable(
+                f"The tenant of {label} was given as an expression; a row's tenant never changes. Leave "
+                f"{field.name} out of update() and bulk_update()."
+            )
+        key = value.pk if isinstance(value, models.Model) else value
+        if scope.key is not None:
+            if key is not None and key != scope.key and tenant_key(field, key) != scope.key:
+                raise TenantImmutable(
+                    f"This {label} belongs to another tenant than the current one, {describe(scope)}, and a row's "
+                    "tenant never changes."
+                )
+            return scope.key
+        if scope.reason is not None:
+            if key is None:
+                raise TenantImmutable(f"The tenant of {label} cannot be emptied; a row's tenant never changes.")
+            self.named_tenant = tenant_key(field, key)
+        return key
+
+    def pre_sql_setup(self) -> None:  # type: ignore[override]
+        """Django's own, then the tenant's condition on the updated table."""
+        super().pre_sql_setup()
+        query = self.query
+        self.found_where = query.where
+        query.where = self.scoped_where(query.base_table, query.get_meta().db_table, query.where)
+        if self.named_tenant is not None:
+            field = self.tables.tenant_fields[query.get_meta().db_table]
+            value = field.get_db_prep_value(self.named_tenant, self.connection)
+            condition = self.tenant_condition(query.base_table, field)
+            if field.null:  # in a migration that makes a shared model a tenant model: nobody's rows get their first
+                condition = f"({condition} OR {condition.replace('= %s', 'IS NULL')})"
+            query.where = ScopedWhere(condition, [value], query.where)
+
+    def execute_sql(self, result_type: Any) -> Any:  # type: ignore[override]
+        """Update. Unscoped code that names another tenant than the row's is told so."""
+        count = super().execute_sql(result_type)
+        if self.named_tenant is not None and not count:
+            probe = Query(self.query.model)
+            probe.get_initial_alias()
+            probe.where = self.found_where
+            if probe.has_results(using=self.using):
+                raise TenantImmutable(
+                    f"A row of {self.query.get_meta().label} belongs to another tenant than the one given, and a "
+                    "row's tenant never changes."
+                )
+        return count
+
+
+class TenantDeleteCompiler(TenantCompiler):
+    """Mixin for `SQLDeleteCompiler`: own rows only; never a tenant, nor a shared row tenants refer to."""
+
+    def _as_sql(self, query: Any) -> Any:
+        table = query.get_meta().db_table
+        tables = self.tables
+        if table in tables.tenant_tables:
+            raise TenantDeletionRefused()
+        if table in tables.referenced and current_scope().reason is None:
+            raise CrossTenantReference(shared_deletion(query.get_meta().label, tables.referenced[table]))
+        found = query.where
+        query.where = self.scoped_where(query.base_table, table, found)
+        try:
+            return super()._as_sql(query)  # type: ignore[misc]
+        finally:
+            query.where = found
+
+
+def taken_elsewhere(count: int) -> CrossTenantReference:
+    """The error for `count` rows of an upsert that met rows of another tenant."""
+    return CrossTenantReference(
+        f"{count} of the rows could not be written: their unique values are taken outside this tenant. Nothing was "
+        "changed."
+    )
+
+
+def shared_deletion(label: str, reference: str) -> str:
+    """The message for deleting a shared row inside a tenant; the same whether or not it is in use."""
+    return (
+        f"{label} is shared by all tenants and rows of tenants can refer to it ({reference}), so it is not deleted "
+        'inside a tenant. Delete it for all of them: with unscoped(reason="..."): ...'
+    )

@@ -1,0 +1,24 @@
+"""PostgreSQL with tenant tables scoped."""
+
+from __future__ import annotations
+
+from django.db.backends.postgresql import base, operations, schema
+
+from ..mixins import TenantConnection, TenantOperations, TenantSchemaEditor
+
+
+class DatabaseOperations(TenantOperations, operations.DatabaseOperations):
+    """Django's operations, with our compilers."""
+
+    compiler_module = "django_tenantkit.backends.postgresql.compiler"
+
+
+class DatabaseSchemaEditor(TenantSchemaEditor, schema.DatabaseSchemaEditor):
+    """Django's schema editor, with indexes led by the tenant."""
+
+
+class DatabaseWrapper(TenantConnection, base.DatabaseWrapper):
+    """Django's connection, with our operations and schema editor."""
+
+    ops_class = DatabaseOperations
+    SchemaEditorClass = DatabaseSchemaEditor

@@ -1,0 +1,326 @@
+"""The variable: which tenant the running code acts for. Nothing else in the package sets it.
+
+One `ContextVar` holds a `Scope`: a tenant, nothing, or unscoped with a reason. Scopes are linked to
+the scope they were entered from, so that leaving restores exactly what was found. The idea of one
+variable read by everything is django-scopes' (state.py).
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
+from uuid import UUID
+
+from .exceptions import NoCurrentTenant, TenantContextError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
+
+logger = logging.getLogger("django_tenantkit")
+security = logging.getLogger("django_tenantkit.security")
+
+
+class TenantLike(Protocol):
+    """What low modules need to know of a tenant."""
+
+    @property
+    def pk(self) -> Any: ...
+    @property
+    def uid(self) -> UUID: ...
+    @property
+    def slug(self) -> str: ...
+
+
+class Scope:
+    """What the running code may reach: `key` is the tenant's primary key, or None; `reason` is set
+    when unscoped. `guard`, when set, is called before tenant data is touched and raises when the
+    user of the request may not (see `access.py`)."""
+
+    __slots__ = ("guard", "key", "outer", "reason", "removed", "tenant")
+
+    def __init__(
+        self,
+        tenant: TenantLike | None = None,
+        reason: str | None = None,
+        guard: Callable[[], None] | None = None,
+    ) -> None:
+        self.tenant = tenant
+        self.key: Any = None if tenant is None else tenant.pk
+        self.reason = reason
+        self.guard = guard
+        self.outer: Scope | None = None
+        self.removed = False
+
+
+_NOTHING = Scope()
+_scope: ContextVar[Scope] = ContextVar("tenantkit_scope", default=_NOTHING)
+
+
+def current_scope() -> Scope:
+    """The scope in force. For code of this package; applications ask `get_current_tenant()`."""
+    return _scope.get()
+
+
+def get_current_tenant() -> TenantLike | None:
+    """The current tenant, or None when there is none or the code runs unscoped."""
+    return _scope.get().tenant
+
+
+def require_tenant() -> TenantLike:
+    """The current tenant. Raises `NoCurrentTenant` when there is none, and `TenantAccessDenied` when
+    the user of the current request may not act in it."""
+    scope = _scope.get()
+    if scope.tenant is None:
+        raise NoCurrentTenant()
+    if scope.guard is not None:
+        scope.guard()
+    return scope.tenant
+
+
+def _enter(scope: Scope) -> None:
+    scope.outer = _scope.get()
+    _scope.set(scope)
+
+
+def _leave(scope: Scope) -> None:
+    """Restore what was found on entering. When something entered later is still open, take `scope`
+    out of the chain, so that the later one restores the right thing, and say so."""
+    if _scope.get() is scope:
+        outer = scope.outer or _NOTHING
+        while outer.removed and outer.outer is not None:
+            outer = outer.outer
+        _scope.set(outer)
+        return
+    scope.removed = True
+    raise TenantContextError()
+
+
+class _Resumable:
+    """Holds the scope of a generator while it is suspended, and the caller's while it runs."""
+
+    __slots__ = ("caller", "inner")
+
+    def __init__(self, inner: Scope) -> None:
+        self.inner = inner
+
+    def __enter__(self) -> None:
+        self.caller = _scope.get()
+        _scope.set(self.inner)
+
+    def __exit__(self, *_: object) -> None:
+        self.inner = _scope.get()
+        _scope.set(self.caller)
+
+
+def _drive(generator: Generator[Any, Any, Any], swap: _Resumable) -> Generator[Any, Any, Any]:
+    step: Callable[[], Any] = functools.partial(next, generator)
+    while True:
+        try:
+            with swap:
+                item = step()
+        except StopIteration as stop:
+            return stop.value
+        try:
+            received = yield item
+        except GeneratorExit:
+            with swap:
+                generator.close()
+            raise
+        except BaseException as error:
+            step = functools.partial(generator.throw, error)
+        else:
+            step = functools.partial(generator.send, received)
+
+
+async def _adrive(generator: AsyncGenerator[Any, Any], swap: _Resumable) -> AsyncGenerator[Any, Any]:
+    step: Callable[[], Any] = functools.partial(generator.asend, None)
+    while True:
+        try:
+            with swap:
+                item = await step()
+        except StopAsyncIteration:
+            return
+        try:
+            received = yield item
+        except GeneratorExit:
+            with swap:
+                await generator.aclose()
+            raise
+        except BaseException as error:
+            step = functools.partial(generator.athrow, error)
+        else:
+            step = functools.partial(generator.asend, received)
+
+
+def _run_in(func: F, make_scope: Callable[[], Scope]) -> F:
+    """`func` so wrapped that its body runs in a scope of its own and its caller never does."""
+
+    def generator(*args: Any, **kwargs: Any) -> Any:
+        return _drive(func(*args, **kwargs), _Resumable(make_scope()))
+
+    def async_generator(*args: Any, **kwargs: Any) -> Any:
+        return _adrive(func(*args, **kwargs), _Resumable(make_scope()))
+
+    async def coroutine(*args: Any, **kwargs: Any) -> Any:
+        with _Resumable(make_scope()):
+            return await func(*args, **kwargs)
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        with _Resumable(make_scope()):
+            return func(*args, **kwargs)
+
+    wrapper: Callable[..., Any] = function
+    if inspect.isasyncgenfunction(func):
+        wrapper = async_generator
+    elif inspect.isgeneratorfunction(func):
+        wrapper = generator
+    elif inspect.iscoroutinefunction(func):
+        wrapper = coroutine
+    return cast(F, functools.wraps(func)(wrapper))
+
+
+class _ScopeContext:
+    """Base of the public context managers: `with`, and decorator of functions, coroutine functions,
+    generators and async generators. A decorated generator gives its caller back the caller's own
+    tenant at each `yield`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._arguments = (args, kwargs)
+        self._open: list[Scope] = []
+        self._make_scope()  # refuses wrong arguments where they are written, not where they are used
+
+    def _make_scope(self) -> Scope:
+        args, kwargs = self._arguments
+        return self._scope_for(*args, **kwargs)
+
+    def _scope_for(self, *args: Any, **kwargs: Any) -> Scope:
+        raise NotImplementedError
+
+    def __enter__(self) -> Any:
+        scope = self._make_scope()
+        _enter(scope)
+        self._open.append(scope)
+        return scope.tenant
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _leave(self._open.pop())
+
+    def __call__(self, func: F) -> F:
+        return _run_in(func, self._make_scope)
+
+
+class tenant_context(_ScopeContext):  # noqa: N801 - reads as a verb phrase, like django's `atomic`
+    """Run as a tenant: `with tenant_context(acme): ...` or `@tenant_context(acme)`.
+
+    `tenant_context(None)` runs with no tenant. Raises `TypeError` for anything that is not a saved
+    tenant. Do not hold the `with` form open across a `yield` of a plain generator: the caller would
+    run in the generator's tenant while it is suspended. Decorate the generator instead.
+    """
+
+    def __init__(self, tenant: TenantLike | None) -> None:
+        super().__init__(tenant)
+
+    def _scope_for(self, tenant: TenantLike | None) -> Scope:
+        return Scope(_checked(tenant))
+
+
+class unscoped(_ScopeContext):  # noqa: N801
+    """Run over the rows of all tenants that share tables: `with unscoped(reason="monthly report"): ...`.
+
+    Reads, updates and deletes see every tenant's rows; a new row must name its tenant. Each entry is
+    logged to `django_tenantkit.security` with its reason, which must not be empty.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+
+    def _scope_for(self, reason: str) -> Scope:
+        if not isinstance(reason, str) or not reason.strip():
+            raise TypeError('unscoped() needs a reason that a reader of the log understands: unscoped(reason="...")')
+        return Scope(reason=reason)
+
+    def _make_scope(self) -> Scope:
+        scope = super()._make_scope()
+        if hasattr(self, "_entered"):
+            security.info("unscoped: %s", scope.reason)
+        self._entered = True
+        return scope
+
+
+class contained:  # noqa: N801
+    """Give back on leaving the scope found on entering, whatever was left open inside, and log what
+    was left. Middleware, tasks and commands run foreign code in it. `where` names it in the log."""
+
+    __slots__ = ("found", "inside", "where")
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+
+    def __enter__(self) -> None:
+        self.found = self.inside = _scope.get()
+
+    def __exit__(self, *_: object) -> None:
+        left = _scope.get()
+        _scope.set(self.found)
+        if left is not self.inside:
+            logger.error(
+                "%s left %s behind; it was restored. Use `with tenant_context(...)` so that it is left "
+                "where it is entered.",
+                self.where,
+                describe(left),
+            )
+
+
+class guarded_context(contained):  # noqa: N801
+    """Run one request as a tenant whose data is out of reach until `guard()` returns, or as None.
+    `contained`, as views are foreign code. For the middleware."""
+
+    __slots__ = ("scope",)
+
+    def __init__(
+        self, tenant: TenantLike | None, guard: Callable[[], None] | None = None, where: str = "guarded_context"
+    ) -> None:
+        super().__init__(where)
+        self.scope = Scope(_checked(tenant), guard=guard)
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        self.inside = self.scope
+        self.scope.outer = self.found
+        _scope.set(self.scope)
+
+    def withdraw(self) -> None:
+        """Go on with no tenant: the user may not act in it, and what runs now does not need one."""
+        self.scope.tenant = self.scope.key = self.scope.guard = None
+
+
+def carry_tenant(func: F) -> F:
+    """`func` bound to the current scope, for threads and executors, which start with no tenant:
+    `executor.submit(carry_tenant(work), 42)`."""
+    scope = _scope.get()
+    return _run_in(func, lambda: scope)
+
+
+def describe(scope: Scope) -> str:
+    """A scope in words, for messages and logs."""
+    if scope.tenant is not None:
+        return f"tenant {scope.tenant.slug}"
+    return f"unscoped ({scope.reason})" if scope.reason else "no tenant"
+
+
+def _checked(tenant: TenantLike | None) -> TenantLike | None:
+    if tenant is None:
+        return None
+    if not (hasattr(tenant, "uid") and hasattr(tenant, "slug")):
+        raise TypeError(f"tenant_context() takes a tenant, got {tenant!r}. Fetch it: Tenant.objects.get(slug=...)")
+    if tenant.pk is None:
+        raise TypeError(f"tenant_context() takes a saved tenant; {tenant.slug!r} has no primary key yet")
+    return tenant

@@ -1,0 +1,81 @@
+"""One tree of errors. The docstring of a class is its default message and names the cure."""
+
+from __future__ import annotations
+
+import inspect
+
+
+class TenantkitError(Exception):
+    """django_tenantkit refused; see the message of the subclass."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or inspect.cleandoc(type(self).__doc__ or ""))
+
+
+class NoCurrentTenant(TenantkitError):
+    """There is no current tenant. Enter one with `tenant_context(tenant)`; for work on all tenants
+    say `unscoped(reason="...")`."""
+
+
+class TenantContextError(TenantkitError):
+    """A tenant_context was left in another order than it was entered. Do not hold a `with
+    tenant_context(...)` open across a `yield`; decorate the generator with `@tenant_context(...)`."""
+
+
+class TenantNotFound(TenantkitError):
+    """There is no such tenant. `list_tenants` shows those that exist."""
+
+
+class MalformedTenantName(TenantkitError):
+    """The request names its tenant with something that is neither a slug nor a uid. Send one of them."""
+
+
+class AmbiguousTenant(TenantkitError):
+    """Two parts of the request name different tenants. Name one, and only once."""
+
+
+class TenantAccessDenied(TenantkitError):
+    """The user may not act in this tenant. Add a Membership, or change TENANTKIT_ACCESS_POLICY."""
+
+
+class TenantSuspended(TenantkitError):
+    """The tenant is suspended. `resume_tenant SLUG` lets it work again."""
+
+
+class TenantUnavailable(TenantkitError):
+    """The tenant is in maintenance. Try again later, or see its status with `list_tenants`."""
+
+
+class TenantImmutable(TenantkitError):
+    """A row's tenant never changes. Create a new row in the other tenant instead."""
+
+
+class CrossTenantReference(TenantkitError):
+    """An object of another tenant cannot be referenced, saved or deleted here. Enter its tenant
+    with `tenant_context(object.tenant)`."""
+
+
+class TenantDeletionRefused(TenantkitError):
+    """A tenant is not deleted as a row: its data would stay behind. Use `suspend_tenant SLUG` to
+    lock it, or `erase_tenant SLUG` to remove everything of it."""
+
+
+class ProvisioningRefused(TenantkitError):
+    """The tenant cannot be made as asked; nothing was changed."""
+
+
+class JobFailed(TenantkitError):
+    """A step of a long job failed; the steps before it are done and recorded. Remove the cause, then
+    go on with the job by its uid."""
+
+
+class TenantStatusRefused(TenantkitError):
+    """The tenant's status does not allow this; nothing was changed. `list_tenants` shows the status."""
+
+
+class QuotaExceeded(TenantkitError):
+    """The tenant's plan does not allow more of this."""
+
+
+class ArchiveRefused(TenantkitError):
+    """The archive cannot be read; nothing was changed."""

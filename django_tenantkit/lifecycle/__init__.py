@@ -1,0 +1,1 @@
+"""What is done to tenants: plain functions, which commands, views and tasks call."""

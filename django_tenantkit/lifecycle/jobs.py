@@ -1,0 +1,181 @@
+"""The ledger at work: a long job is claimed, done step by step, and taken up again wherever it stopped.
+
+A step and its entry in `Job.steps` are one transaction: the entry is there if and only if the work is.
+`Job.attempts` is a fencing token (M. Kleppmann, How to do distributed locking): whoever takes a job up
+raises it, and a process that was believed dead finds that out before its next step.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import Error, IntegrityError, router, transaction
+from django.utils import timezone
+
+from ..context import contained, tenant_context
+from ..exceptions import JobFailed, TenantkitError
+from ..models import Job, JobState
+
+Step = Callable[[Job], None]
+#: Told after each step: how many are done, of how many, and the name of the last.
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of job: its name in the ledger, the command that resumes it with `--resume UID`, and the
+    error for what cannot be begun."""
+
+    name: str
+    command: str
+    refused: type[TenantkitError]
+
+
+class _TakenUp(Exception):
+    """Another process took the job up."""
+
+
+def begin(kind: Kind, slug: str, arguments: dict[str, Any], check: Callable[[], None], *, domain: str = "") -> Job:
+    """Claim `slug` and `domain` for a job, or take up the unfinished one that has the same arguments.
+
+    `check()` raises where the names are taken. It is called after the claim, so that it sees whatever
+    a quicker process did; then nothing stays. Raises `kind.refused` when another process is at the
+    job, or an unfinished job with other arguments holds a name.
+    """
+    arguments = json.loads(json.dumps(arguments))
+    if (job := unfinished(kind, slug, arguments, domain)) is not None:
+        return _take_up_unfinished(kind, job, check)
+    try:
+        with transaction.atomic(using=_database()):
+            job = Job.objects.create(kind=kind.name, slug=slug, domain=domain, arguments=arguments)
+            check()
+            return job
+    except IntegrityError as error:
+        if (job := unfinished(kind, slug, arguments, domain)) is not None:
+            return _take_up_unfinished(kind, job, check)
+        check()
+        raise kind.refused(f"Another process claimed {slug!r} and gave it up just now. Try again.") from error
+
+
+def _take_up_unfinished(kind: Kind, job: Job, check: Callable[[], None]) -> Job:
+    """The job, unless another process finished it meanwhile: then its names are taken, as `check` says."""
+    mine = take_up(kind, job)
+    if mine.state == JobState.DONE:
+        check()
+    return mine
+
+
+def unfinished(kind: Kind, slug: str, arguments: dict[str, Any], domain: str = "") -> Job | None:
+    """The unfinished job on `slug` with these very arguments, or None where nothing holds the names.
+    Raises `kind.refused` for a job with other arguments: it is resumed by its uid only."""
+    open_jobs = Job.objects.filter(kind=kind.name).exclude(state=JobState.DONE)
+    job = open_jobs.filter(slug=slug).first()
+    if job is not None and job.arguments == json.loads(json.dumps(arguments)):
+        return job
+    holder = job or (open_jobs.filter(domain=domain).first() if domain else None)
+    if holder is None:
+        return None
+    what = f"slug {slug!r}, with other arguments" if job is not None else f"domain {domain}, for {holder.slug!r}"
+    raise kind.refused(
+        f"An unfinished job, {holder.uid}, holds the {what}. Go on with it: `{kind.command} --resume {holder.uid}`; "
+        f"see it: `{kind.command} --resume {holder.uid} --dry-run`."
+    )
+
+
+def find(kind: Kind, uid: UUID | str) -> Job:
+    """The job of that uid. Raises `kind.refused` when there is none of this kind."""
+    with suppress(ValueError):
+        job = Job.objects.filter(kind=kind.name, uid=UUID(str(uid))).first()
+        if job is not None:
+            return job
+    raise kind.refused(f"There is no {kind.name} job {str(uid)!r}. A refused or failed `{kind.command}` shows its uid.")
+
+
+def take_up(kind: Kind, job: Job) -> Job:
+    """The job, from now on this process's. A finished one is returned as it is. Raises `kind.refused`
+    while another process is in the middle of a step."""
+    with transaction.atomic(using=_database()):
+        mine = Job.objects.select_for_update(skip_locked=True).filter(pk=job.pk).first()
+        if mine is None:
+            raise kind.refused(f"Job {job.uid} on {job.slug!r} is being done by another process. Wait for its end.")
+        if mine.state != JobState.DONE:
+            mine.attempts += 1
+            mine.state = JobState.RUNNING
+            mine.error = ""
+            mine.save()
+        return mine
+
+
+def run(kind: Kind, job: Job, steps: Mapping[str, Step], progress: Progress | None = None) -> Job:
+    """Do the steps that are not done yet, by name and in order, and return the finished job.
+
+    Each runs in one transaction with its entry, inside `job.tenant` once there is one. Raises
+    `JobFailed`, whose cause is the step's error, and `kind.refused` when another process took the job
+    up. Calling it for a finished job does nothing.
+    """
+    if job.state == JobState.DONE:
+        return job
+    name = ""
+    try:
+        for done, (name, step) in enumerate(steps.items(), 1):
+            _do(job, name, step)
+            if progress is not None:
+                progress(done, len(steps), name)
+        return _finish(job)
+    except _TakenUp:
+        raise kind.refused(
+            f"Job {job.uid} on {job.slug!r} was taken up by another process, which goes on with it."
+        ) from None
+    except Exception as error:
+        _record_failure(job)
+        raise JobFailed(
+            f"Step {name} of job {job.uid} failed: {type(error).__name__}: {error}. The steps before it are kept. "
+            f"Remove the cause, then: `{kind.command} --resume {job.uid}`."
+        ) from error
+
+
+def _do(job: Job, name: str, step: Step) -> None:
+    with transaction.atomic(using=_database()):
+        mine = _mine(job)
+        if name in mine.steps_done:
+            return
+        began = time.monotonic()
+        with tenant_context(mine.tenant), contained(name):
+            step(mine)
+        seconds = round(time.monotonic() - began, 3)
+        mine.steps.append({"name": name, "at": timezone.now().isoformat(), "seconds": seconds})
+        mine.save()
+
+
+def _finish(job: Job) -> Job:
+    with transaction.atomic(using=_database()):
+        mine = _mine(job)
+        mine.state = JobState.DONE
+        mine.save()
+    return mine
+
+
+def _mine(job: Job) -> Job:
+    """The job as the database has it, locked until the end of the transaction."""
+    mine = Job.objects.select_for_update().get(pk=job.pk)
+    if mine.attempts != job.attempts:
+        raise _TakenUp
+    return mine
+
+
+def _record_failure(job: Job) -> None:
+    with suppress(Error):  # a database out of reach is the failure itself, and the job is resumed all the same
+        Job.objects.filter(pk=job.pk, attempts=job.attempts).update(
+            state=JobState.FAILED, error=traceback.format_exc(), updated_at=timezone.now()
+        )
+
+
+def _database() -> str:
+    return router.db_for_write(Job)

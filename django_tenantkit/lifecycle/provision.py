@@ -1,0 +1,158 @@
+"""Making a tenant, in the steps that TENANTKIT_PROVISIONING lists."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.utils.module_loading import import_string
+
+from ..conf import conf
+from ..exceptions import ProvisioningRefused
+from ..models import AbstractTenant, Job, get_tenant_model
+from ..names import clean_domain, validate_slug
+from . import jobs
+from .admins import clean_email
+from .claims import refuse_taken
+from .steps import announce
+
+PROVISION = jobs.Kind("provision", "create_tenant", ProvisioningRefused)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `provision()` is going to do: `job` is the unfinished one that it goes on with, if any, and
+    `steps` are the names of those still to do."""
+
+    slug: str
+    domain: str
+    arguments: dict[str, Any]
+    job: Job | None
+    steps: list[str]
+
+
+def provision(
+    slug: str,
+    name: str = "",
+    *,
+    domain: str | None = None,
+    domain_verified: bool = False,
+    admin_email: str | None = None,
+    plan: str = "",
+    settings: Mapping[str, Any] | None = None,
+    progress: jobs.Progress | None = None,
+) -> AbstractTenant:
+    """Make a tenant and return it, active; or go on with the unfinished job that has the same arguments.
+
+    `name` is the slug where it is left out. `domain` becomes the primary domain; it leads to the tenant
+    once it is verified, which `domain_verified` says. The user with `admin_email` becomes a member with
+    the role `admin`, and is made if unknown. `plan` and `settings` are stored with the tenant.
+
+    Raises `ProvisioningRefused`, with nothing changed, for names that are malformed, reserved or taken,
+    and while an unfinished job with other arguments holds them; `JobFailed` when a step failed.
+    """
+    wanted = prepare(
+        slug,
+        name,
+        domain=domain,
+        domain_verified=domain_verified,
+        admin_email=admin_email,
+        plan=plan,
+        settings=settings,
+    )
+    job = jobs.begin(PROVISION, slug, wanted.arguments, lambda: refuse_taken(slug, wanted.domain), domain=wanted.domain)
+    return _run(job, progress)
+
+
+def resume(uid: UUID | str, *, progress: jobs.Progress | None = None) -> AbstractTenant:
+    """Go on with a job by its uid and return the tenant. A finished job stays as it is. Raises
+    `ProvisioningRefused` when there is no such job or another process is at it, and `JobFailed`."""
+    return _run(jobs.take_up(PROVISION, jobs.find(PROVISION, uid)), progress)
+
+
+def prepare(
+    slug: str,
+    name: str = "",
+    *,
+    domain: str | None = None,
+    domain_verified: bool = False,
+    admin_email: str | None = None,
+    plan: str = "",
+    settings: Mapping[str, Any] | None = None,
+) -> Plan:
+    """What `provision()` with these arguments would do. Raises what it would raise before its first
+    step; changes nothing."""
+    _load_steps()
+    wanted_domain = _clean_domain(domain) if domain else ""
+    fields = {"name": name or slug, "plan": plan, "settings": dict(settings or {})}
+    _validate(slug, fields)
+    arguments = {
+        **fields,
+        "domain": wanted_domain,
+        "domain_verified": domain_verified,
+        "admin_email": clean_email(admin_email) if admin_email else "",
+    }
+    job = jobs.unfinished(PROVISION, slug, arguments, wanted_domain)
+    if job is None:
+        refuse_taken(slug, wanted_domain)
+    return Plan(slug, wanted_domain, arguments, job, _remaining(job))
+
+
+def prepare_resume(uid: UUID | str) -> Plan:
+    """What `resume()` would do. Raises `ProvisioningRefused` when there is no such job."""
+    job = jobs.find(PROVISION, uid)
+    return Plan(job.slug, job.domain, job.arguments, job, _remaining(job))
+
+
+def _remaining(job: Job | None) -> list[str]:
+    """The names of the steps that are not done yet."""
+    return [name for name in _load_steps() if job is None or name not in job.steps_done]
+
+
+def _run(job: Job, progress: jobs.Progress | None) -> AbstractTenant:
+    tenant: AbstractTenant | None = jobs.run(PROVISION, job, _load_steps(), progress).tenant
+    if tenant is None:
+        raise ProvisioningRefused("No step made a tenant. Put `make_tenant` into TENANTKIT_PROVISIONING.")
+    return tenant
+
+
+def _load_steps() -> dict[str, jobs.Step]:
+    try:
+        steps = {path: import_string(path) for path in conf.PROVISIONING}
+    except ImportError as error:
+        raise ProvisioningRefused(f"TENANTKIT_PROVISIONING names a step that is not there: {error}") from error
+    return steps | {f"{announce.__module__}.{announce.__name__}": announce}
+
+
+def _clean_domain(domain: str) -> str:
+    try:
+        return clean_domain(domain)
+    except ValidationError as error:
+        raise ProvisioningRefused(_said(error)) from error
+
+
+def _validate(slug: str, fields: dict[str, Any]) -> None:
+    """Raise `ProvisioningRefused` for values that the tenant's fields or the database do not take."""
+    model = get_tenant_model()
+    others = {field.name for field in model._meta.fields} - {"slug", *fields}
+    try:
+        validate_slug(slug)
+        stored = json.dumps(fields, ensure_ascii=False, allow_nan=False).encode()
+        model(slug=slug, **fields).clean_fields(exclude=others)
+    except ValidationError as error:
+        raise ProvisioningRefused(_said(error)) from error
+    except (TypeError, ValueError) as error:
+        raise ProvisioningRefused(f"The tenant's values cannot be stored as JSON: {error}.") from error
+    if rb"\u0000" in stored:
+        raise ProvisioningRefused("The tenant's values contain a null character. Leave it out.")
+
+
+def _said(error: ValidationError) -> str:
+    """The messages in one line, with the names of the fields where Django's leave them out."""
+    if not hasattr(error, "error_dict"):
+        return " ".join(error.messages)
+    return " ".join(f"{field}: {' '.join(found)}" for field, found in error.message_dict.items())

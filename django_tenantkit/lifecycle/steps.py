@@ -1,0 +1,119 @@
+"""The steps of provisioning: functions `step(job)`, named in TENANTKIT_PROVISIONING.
+
+A step reads `job.arguments` and, once `make_tenant` is done, `job.tenant`, inside which it runs. What it
+writes to the database is kept together with its entry in the ledger, or not at all. What it does
+elsewhere can happen again when the process is killed at that moment.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.tokens import default_token_generator
+from django.core.mail import EmailMessage
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+from django.utils.module_loading import import_string
+
+from ..conf import conf
+from ..context import tenant_context
+from ..exceptions import TenantkitError
+from ..models import AbstractTenant, Job, Membership, TenantStatus, get_domain_model, get_tenant_model
+from ..names import slug_host
+from ..signals import tenant_provisioned
+from .admins import find_or_make_admin, find_user
+from .claims import assign_domain, release_slug
+from .suspend import change_status
+
+
+def make_tenant(job: Job) -> None:
+    """Make the tenant, with the status `provisioning`, and give it to the job. A step of your own in its
+    place does the same for a tenant model that needs more."""
+    wanted = job.arguments
+    release_slug(job.slug)
+    job.tenant = get_tenant_model()._default_manager.create(
+        slug=job.slug,
+        name=wanted["name"],
+        plan=wanted["plan"],
+        settings=wanted["settings"],
+        status=TenantStatus.PROVISIONING,
+    )
+
+
+def make_domain(job: Job) -> None:
+    """Give the tenant the domain it is to have, as its primary one."""
+    if job.domain:
+        verified_at = timezone.now() if job.arguments["domain_verified"] else None
+        assign_domain(job.tenant, job.domain, verified_at)
+
+
+def make_admin(job: Job) -> None:
+    """Make the user with the admin's e-mail address a member with the role `admin`. An unknown user is
+    made, without a usable password."""
+    if email := job.arguments["admin_email"]:
+        user = find_or_make_admin(email)
+        Membership.objects.get_or_create(tenant=job.tenant, user=user, defaults={"role": "admin"})
+
+
+def make_default_data(job: Job) -> None:
+    """Call the function that TENANTKIT_DEFAULT_DATA names with the tenant."""
+    if conf.DEFAULT_DATA:
+        import_string(conf.DEFAULT_DATA)(job.tenant)
+
+
+def activate(job: Job) -> None:
+    """Let the tenant work. Raises `TenantkitError` where something that was asked for is missing, because
+    its step is not in TENANTKIT_PROVISIONING."""
+    if missing := [what for what, there in _asked_for(job) if not there]:
+        raise TenantkitError(
+            f"The tenant has no {' and no '.join(missing)}, though the job asks for it. Add the step to "
+            "TENANTKIT_PROVISIONING in front of this one."
+        )
+    change_status(job.tenant, TenantStatus.ACTIVE, [TenantStatus.PROVISIONING])
+
+
+def send_welcome(job: Job) -> None:
+    """Send the admin a mail, if TENANTKIT_WELCOME_MAIL says so. A process killed between sending and
+    recording sends it again, with the same Message-ID, by which mail programs drop the second."""
+    email = job.arguments["admin_email"]
+    if not email or not conf.WELCOME_MAIL:
+        return
+    context = _welcome(job.tenant, find_user(email))
+    subject = render_to_string("django_tenantkit/welcome_subject.txt", context)
+    EmailMessage(
+        subject=" ".join(subject.split()),
+        body=render_to_string("django_tenantkit/welcome_body.txt", context),
+        to=[email],
+        headers={"Message-ID": f"<{job.uid}@{context['host']}>"},
+    ).send()
+
+
+def announce(job: Job) -> None:
+    """Send `tenant_provisioned`. Always the last step, not in the setting."""
+    with tenant_context(None):
+        tenant_provisioned.send(sender=type(job.tenant), tenant=job.tenant)
+
+
+def _asked_for(job: Job) -> list[tuple[str, bool]]:
+    """What the job asks for beside the tenant, and whether it is there."""
+    domains = get_domain_model()._default_manager.filter(tenant=job.tenant, domain=job.domain)
+    admins = Membership.objects.filter(tenant=job.tenant, role="admin")
+    return [
+        ("domain", not job.domain or domains.exists()),
+        ("admin", not job.arguments["admin_email"] or admins.exists()),
+    ]
+
+
+def _welcome(tenant: AbstractTenant, user: Any) -> dict[str, Any]:
+    """What the templates get: `uidb64` and `token` are for Django's view `password_reset_confirm`, and
+    empty for a user who has a password."""
+    new = user is not None and not user.has_usable_password()
+    return {
+        "tenant": tenant,
+        "user": user,
+        "host": slug_host(tenant.slug),
+        "uidb64": urlsafe_base64_encode(force_bytes(user.pk)) if new else "",
+        "token": default_token_generator.make_token(user) if new else "",
+    }

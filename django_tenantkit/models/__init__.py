@@ -1,0 +1,25 @@
+"""The models: tenants, their domains and members, the ledger of jobs, and the base of tenant rows."""
+
+from ..fields import TenantField, TenantReference, uuid7
+from .base import TenantModel
+from .domain import AbstractDomain, Domain
+from .jobs import Job, JobState
+from .membership import Membership
+from .tenant import AbstractTenant, Tenant, TenantStatus, get_domain_model, get_tenant_model
+
+__all__ = [
+    "AbstractDomain",
+    "AbstractTenant",
+    "Domain",
+    "Job",
+    "JobState",
+    "Membership",
+    "Tenant",
+    "TenantField",
+    "TenantModel",
+    "TenantReference",
+    "TenantStatus",
+    "get_domain_model",
+    "get_tenant_model",
+    "uuid7",
+]

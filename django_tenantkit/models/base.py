@@ -1,0 +1,59 @@
+"""The base of rows that belong to a tenant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+
+from ..context import current_scope, describe
+from ..exceptions import CrossTenantReference, TenantImmutable
+from ..fields import TenantField, TenantScoped, uuid7
+from ..references import check_references, tenant_key
+
+
+class TenantModel(TenantScoped, models.Model):
+    """A row of a tenant. Inherit it and write ordinary Django: the tenant is filled in on creation,
+    every query is scoped when its SQL is compiled, and the tenant never changes.
+
+    The key is a UUIDv7, so that rows can move between databases; declare `id = models.BigAutoField(
+    primary_key=True)` for integers, or `id = None` and a primary key of your own. Managers are yours.
+
+    `save()` and `delete()` raise `TenantImmutable` or `CrossTenantReference` for an object of another
+    tenant and for one that refers to another tenant's object, before any SQL is sent.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = TenantField()
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save in the current tenant."""
+        key = current_scope().key
+        owner = self.__dict__.get("tenant_id")
+        if key is not None and owner is not None and owner != key:
+            self._refuse_if_foreign(owner, key, "saved")
+        if self._state.fields_cache:
+            check_references(self, owner if key is None else key)
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete in the current tenant."""
+        key = current_scope().key
+        owner = self.__dict__.get("tenant_id")
+        if key is not None and owner is not None and owner != key:
+            self._refuse_if_foreign(owner, key, "deleted")
+        return super().delete(*args, **kwargs)
+
+    def _refuse_if_foreign(self, owner: Any, key: Any, done: str) -> None:
+        field: Any = self._meta.get_field("tenant")
+        if tenant_key(field, owner) == key:
+            return
+        error = CrossTenantReference if self._state.adding or done == "deleted" else TenantImmutable
+        raise error(
+            f"{self._meta.label} {self.pk} belongs to another tenant than the current one, "
+            f"{describe(current_scope())}, so it cannot be {done} here; a row's tenant never changes. Enter its "
+            "tenant with `tenant_context(object.tenant)`."
+        )

@@ -1,0 +1,86 @@
+"""Which tables belong to tenants, found by their tenant field and not by their class.
+
+Models in migration state, swapped, dynamic and automatic ones are all found, because a table is
+looked up in the app registry that its model lives in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from django.apps.registry import Apps
+from django.db import models
+
+
+class TableMap:
+    """The tables of one app registry: `tenant_fields` maps a table's name to its tenant field;
+    `tenant_table` is the table of the tenants themselves; `referenced` names the shared tables that
+    rows of tenants refer to, with one of the references as an example."""
+
+    def __init__(self, version: object, source: list[type[models.Model]]) -> None:
+        self.version = version
+        self.tenant_fields: dict[str, Any] = {}
+        for model in source:
+            if (field := tenant_field(model)) is not None:
+                self.tenant_fields[model._meta.db_table] = field
+        self.tenant_tables = {
+            target._meta.db_table
+            for target in (field.remote_field.model for field in self.tenant_fields.values())
+            if not isinstance(target, str)
+        }
+        self.referenced = dict(self._references(source))
+
+    def _references(self, source: list[type[models.Model]]) -> Iterable[tuple[str, str]]:
+        for model in source:
+            if model._meta.db_table not in self.tenant_fields:
+                continue
+            for field in model._meta.local_fields:
+                relation: Any = field.remote_field
+                target = relation.model if relation else None
+                if target is None or isinstance(target, str):
+                    continue
+                for table in _tables(target):
+                    if table not in self.tenant_fields:
+                        yield table, f"{model._meta.label}.{field.name}"
+
+
+def _tables(model: type[models.Model]) -> Iterable[str]:
+    yield model._meta.db_table
+    for parent in model._meta.all_parents:
+        yield parent._meta.db_table
+
+
+def tenant_field(model: type[models.Model]) -> Any:
+    """The field of `model`'s own table that holds the tenant, or None for a shared table."""
+    concrete = model._meta.concrete_model or model
+    for field in concrete._meta.local_fields:
+        if getattr(field, "names_the_tenant", False):
+            return field
+    return None
+
+
+def own_field(field: Any, model: type[models.Model]) -> Any:
+    """The field of `model` in the column of `field`, the tenant field of its table. Another one where two
+    models share a table, as unmanaged ones do; None where that model leaves the column out."""
+    if field is None:
+        return None
+    concrete = model._meta.concrete_model or model
+    if field.model is concrete:
+        return field
+    return next((own for own in concrete._meta.local_concrete_fields if own.column == field.column), None)
+
+
+_maps: WeakKeyDictionary[Apps, TableMap] = WeakKeyDictionary()
+
+
+def table_map(apps: Apps) -> TableMap:
+    """The map of an app registry. It is made again when a model was added: `get_models` returns the
+    same list until then. `all_models` has models of apps that are not installed too."""
+    version = apps.get_models(include_auto_created=True, include_swapped=True)
+    known = _maps.get(apps)
+    if known is None or known.version is not version:
+        models_of_apps = [model for by_name in apps.all_models.values() for model in by_name.values()]
+        known = _maps[apps] = TableMap(version, models_of_apps)
+    return known

@@ -1,0 +1,11 @@
+"""What happens to tenants. Receivers get `tenant`; they run in no tenant unless they enter one."""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+#: Sent when all steps of provisioning are done, in the transaction that records it.
+tenant_provisioned = Signal()
+#: Sent when a tenant's status changed, in the same transaction; `old` and `new` are values of
+#: `TenantStatus`, `reason` is the operator's text or "".
+tenant_status_changed = Signal()

@@ -1,0 +1,132 @@
+"""A duplicate is a 400 and another tenant's value is free, whichever validator DRF uses, or has not."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import IntegrityError, models
+from rest_framework.settings import api_settings
+
+from django_tenantkit import tenant_context
+from django_tenantkit.constraints import TenantUniqueConstraint
+from django_tenantkit.contrib.drf import exception_handler
+from tests.drf.api import serializer_for
+from tests.testapp.models import Category, Customer, Invoice, Product, Region, Tag
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def customer(acme):
+    with tenant_context(acme):
+        return Customer.objects.create(name="a", email="a@x.org")
+
+
+def test_unique_validator(api, acme, customer):
+    with tenant_context(acme):
+        Tag.objects.create(label="red")
+    response = api.post("/tags/", {"label": "red"})
+    assert (response.status_code, response.json()) == (400, {"label": ["tag with this label already exists."]})
+
+
+def test_unique_validator_with_a_condition(api, customer):
+    response = api.post("/customers/", {"name": "b", "email": "a@x.org"})
+    assert (response.status_code, response.json()) == (400, {"email": ["customer with this email already exists."]})
+
+
+def test_rows_that_do_not_meet_the_condition_are_free(api, customer):
+    assert api.post("/customers/", {"name": "b", "email": ""}).status_code == 201
+    assert api.post("/customers/", {"name": "c", "email": ""}).status_code == 201
+
+
+def test_unique_together_validator_written_in_a_serializer(api, acme):
+    with tenant_context(acme):
+        top = Category.objects.create(name="top")
+        Category.objects.create(name="x", parent=top)
+    response = api.post("/pairs/", {"name": "x", "parent": str(top.pk)})
+    assert response.status_code == 400
+    assert response.json() == {"non_field_errors": ["The fields name, parent must make a unique set."]}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"fields": ["customer", "number"]}, {"fields": ["number"], "condition": models.Q(amount__gt=0)}],
+    ids=["two fields", "a condition on another field"],
+)
+def test_unique_together_validator_made_of_a_constraint(options, api, customer, acme, globex, monkeypatch):
+    monkeypatch.setattr(Invoice._meta, "constraints", [TenantUniqueConstraint(name="pair", **options)])
+    with tenant_context(globex):
+        Invoice.objects.create(customer=Customer.objects.create(name="b"), number="1", amount=1)
+    body = {"customer": str(customer.pk), "number": "1", "amount": "1"}
+    assert api.post("/invoices/", body).status_code == 201
+    assert api.post("/invoices/", body).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "model", "values"),
+    [("tags", Tag, {"label": "red"}), ("customers", Customer, {"name": "b", "email": "b@x.org"})],
+)
+def test_another_tenants_value_is_free(path, model, values, api, globex):
+    with tenant_context(globex):
+        model.objects.create(**values)
+    assert api.post(f"/{path}/", values).status_code == 201
+
+
+def test_a_row_is_no_duplicate_of_itself(api, customer):
+    assert api.patch(f"/customers/{customer.pk}/", {"email": "a@x.org"}).status_code == 200
+
+
+def test_a_change_to_a_duplicate_is_refused(api, acme, customer):
+    with tenant_context(acme):
+        other = Customer.objects.create(name="b", email="b@x.org")
+    assert api.patch(f"/customers/{other.pk}/", {"email": "a@x.org"}).status_code == 400
+
+
+class TestWhatOnlyTheDatabaseKnows:
+    """The exception handler."""
+
+    @pytest.fixture(autouse=True)
+    def handler(self, settings):
+        settings.REST_FRAMEWORK = {"EXCEPTION_HANDLER": "django_tenantkit.contrib.drf.exception_handler"}
+        assert api_settings.EXCEPTION_HANDLER is exception_handler
+
+    @pytest.fixture
+    def blind(self, monkeypatch):
+        """Validation finds nothing, as where another request is quicker."""
+        monkeypatch.setattr("rest_framework.validators.qs_exists", lambda queryset: False)
+
+    def refused(self, api, path, body, error):
+        response = api.post(path, body, format="json")
+        assert (response.status_code, response.json()) == (400, error)
+
+    def test_a_constraint_on_an_expression(self, api):
+        region = Region.objects.create(name="north")
+        body = {"sku": "P", "regions": [region.pk]}
+        assert api.post("/products/", body, format="json").status_code == 201
+        error = {"non_field_errors": ["Constraint “unique_sku” is violated."]}
+        self.refused(api, "/products/", body | {"sku": "p"}, error)
+
+    def test_a_race_for_a_field(self, api, acme, blind):
+        with tenant_context(acme):
+            Tag.objects.create(label="red")
+        self.refused(api, "/tags/", {"label": "red"}, {"label": ["Tag with this Label already exists."]})
+
+    def test_a_race_for_a_field_with_a_condition(self, api, customer, blind):
+        error = {"email": ["Customer with this Email already exists."]}
+        self.refused(api, "/customers/", {"name": "b", "email": "a@x.org"}, error)
+
+    def test_other_errors_of_the_database_stay_what_they_are(self, api, acme, customer):
+        with tenant_context(acme), pytest.raises(IntegrityError) as error:
+            Customer.objects.create(pk=customer.pk, name="same key")
+        assert exception_handler(error.value, {}) is None
+
+    def test_errors_of_drf_are_answered_as_ever(self, api):
+        assert api.get("/customers/nobody/").status_code == 404
+
+
+def test_without_the_handler_a_constraint_on_an_expression_is_an_integrity_error(acme):
+    with tenant_context(acme):
+        Product.objects.create(sku="P")
+        duplicate = serializer_for(Product, fields=["sku"])(data={"sku": "p"})
+        assert duplicate.is_valid()
+        with pytest.raises(IntegrityError):
+            duplicate.save()

@@ -1,0 +1,20 @@
+"""A world of two tenants."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.isolation.world import World
+
+
+@pytest.fixture
+def world(db):
+    """Acme has rows, globex has none yet."""
+    return World()
+
+
+@pytest.fixture
+def two(world):
+    """Both have rows."""
+    world.add_globex()
+    return world

@@ -1,0 +1,249 @@
+"""What belongs to another tenant can be neither changed, referenced, saved nor deleted."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection, transaction
+from django.db.models import F
+from django.test.utils import CaptureQueriesContext
+
+from django_tenantkit import tenant_context, unscoped
+from django_tenantkit.exceptions import (
+    CrossTenantReference,
+    NoCurrentTenant,
+    TenantDeletionRefused,
+    TenantImmutable,
+)
+from django_tenantkit.models import Tenant
+from tests.aio import in_this_thread
+from tests.testapp.models import Category, Customer, Invoice, Line, Note, Plan, Product, Profile, Tag, Vip
+
+REFUSALS = (TenantImmutable, CrossTenantReference)
+
+
+@contextmanager
+def refused(*errors):
+    """The block is refused; the transaction of the test goes on."""
+    with pytest.raises(errors or REFUSALS) as refusal, transaction.atomic():
+        yield refusal
+
+
+@pytest.fixture
+def theirs(two):
+    """Objects of globex, held while acme is current."""
+    with tenant_context(two.globex):
+        objects = {
+            "customer": Customer.objects.get(name="globex 0"),
+            "vip": Vip.objects.first(),
+            "tag": Tag.objects.get(label="red0"),
+            "invoice": Invoice.objects.select_related("customer").first(),
+            "product": Product.objects.first(),
+            "category": Category.objects.first(),
+        }
+    return objects
+
+
+@pytest.fixture
+def mine(two):
+    """Objects of acme."""
+    with tenant_context(two.acme):
+        return {
+            "customer": Customer.objects.get(name="acme 0"),
+            "tag": Tag.objects.get(label="red0"),
+            "invoice": Invoice.objects.get(),
+            "product": Product.objects.first(),
+            "category": Category.objects.first(),
+            "line": Line.objects.get(),
+        }
+
+
+def _save(obj, **changes):
+    for name, value in changes.items():
+        setattr(obj, name, value)
+    obj.save()
+
+
+REFUSED = {
+    "saving their object": lambda w, mine, theirs: theirs["customer"].save(),
+    "saving one field of it": lambda w, mine, theirs: theirs["customer"].save(update_fields=["name"]),
+    "saving their child": lambda w, mine, theirs: theirs["vip"].save(),
+    "deleting their object": lambda w, mine, theirs: theirs["tag"].delete(),
+    "deleting their child": lambda w, mine, theirs: theirs["vip"].delete(),
+    "changing the tenant": lambda w, mine, theirs: _save(mine["tag"], tenant=w.globex),
+    "changing the tenant's id": lambda w, mine, theirs: _save(mine["tag"], tenant_id=w.globex.pk),
+    "updating the tenant": lambda w, mine, theirs: Tag.objects.update(tenant=w.globex),
+    "updating the tenant's id": lambda w, mine, theirs: Tag.objects.update(tenant_id=w.globex.pk),
+    "updating by an expression": lambda w, mine, theirs: Tag.objects.update(tenant=F("id")),
+    "updating a child's tenant": lambda w, mine, theirs: Vip.objects.update(vip_tenant=w.globex),
+    "bulk updating the tenant": lambda w, mine, theirs: Tag.objects.bulk_update([mine["tag"]], ["tenant"]),
+    "creating with their object": lambda w, mine, theirs: Invoice.objects.create(
+        number="7", customer=theirs["customer"]
+    ),
+    "saving with their object": lambda w, mine, theirs: _save(mine["invoice"], customer=theirs["customer"]),
+    "updating to their object": lambda w, mine, theirs: Invoice.objects.update(customer=theirs["customer"]),
+    "adding theirs to m2m": lambda w, mine, theirs: mine["invoice"].tags.add(theirs["tag"]),
+    "setting theirs on m2m": lambda w, mine, theirs: mine["invoice"].tags.set([theirs["tag"]]),
+    "adding mine to their m2m": lambda w, mine, theirs: theirs["invoice"].tags.add(mine["tag"]),
+    "adding to a reverse manager": lambda w, mine, theirs: mine["customer"].invoices.add(theirs["invoice"], bulk=False),
+    "creating from their manager": lambda w, mine, theirs: theirs["customer"].invoices.create(number="7"),
+    "generic reference": lambda w, mine, theirs: Note.objects.create(subject=theirs["customer"], text="x"),
+    "one-to-one": lambda w, mine, theirs: Profile.objects.create(customer=theirs["customer"]),
+    "a tree": lambda w, mine, theirs: _save(mine["category"], parent=theirs["category"]),
+    "bulk creating": lambda w, mine, theirs: Line.objects.bulk_create(
+        [Line(invoice=mine["invoice"], product=theirs["product"])]
+    ),
+}
+
+
+#: Django removes what is not in the new set before it adds, in one transaction, which is rolled back.
+REMOVES_FIRST = {"setting theirs on m2m"}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_it_is_refused_before_any_sql(two, mine, theirs, name):
+    before = two.snapshot(two.acme), two.snapshot(two.globex)
+    with tenant_context(two.acme), CaptureQueriesContext(connection) as queries, refused():
+        REFUSED[name](two, mine, theirs)
+    harmless = ("SAVEPOINT", "ROLLBACK", "RELEASE", *(["SELECT", "DELETE"] if name in REMOVES_FIRST else []))
+    assert [query["sql"] for query in queries if not query["sql"].startswith(harmless)] == []
+    assert (two.snapshot(two.acme), two.snapshot(two.globex)) == before
+
+
+@in_this_thread
+async def test_async_saving_and_deleting_is_refused(two):
+    with tenant_context(two.globex):
+        tag = await Tag.objects.afirst()
+    with tenant_context(two.acme):
+        with pytest.raises(REFUSALS):
+            await tag.asave()
+        with pytest.raises(REFUSALS):
+            await tag.adelete()
+
+
+def test_naming_the_own_tenant_in_an_update_is_fine(two):
+    with tenant_context(two.acme):
+        assert Tag.objects.update(tenant=two.acme) == 2
+
+
+def test_unscoped_saving_keeps_the_tenant(two, theirs):
+    with unscoped(reason="test"):
+        theirs["customer"].name = "renamed"
+        theirs["customer"].save()
+        assert Customer.objects.get(pk=theirs["customer"].pk).tenant_id == two.globex.pk
+
+
+def test_unscoped_code_cannot_change_a_tenant_either(two, theirs):
+    before = two.snapshot(two.globex)
+    theirs["tag"].tenant = two.acme
+    with unscoped(reason="test"), pytest.raises(TenantImmutable), transaction.atomic():
+        theirs["tag"].save()
+    assert two.snapshot(two.globex) == before
+
+
+def test_unscoped_update_of_the_tenant_changes_no_row(two):
+    before = two.snapshot(two.globex)
+    with unscoped(reason="test"):
+        Tag.objects.update(tenant=two.acme)
+    assert two.snapshot(two.globex) == before
+
+
+def test_unscoped_code_cannot_empty_the_tenant(two):
+    with unscoped(reason="test"), refused(TenantImmutable):
+        Tag.objects.update(tenant=None)
+
+
+def test_unscoped_references_across_tenants_are_refused(two, mine, theirs):
+    with unscoped(reason="test"), pytest.raises(CrossTenantReference):
+        Invoice.objects.create(number="7", customer=theirs["customer"], tenant=two.acme)
+
+
+def test_unscoped_saving_of_a_new_row_with_a_key_of_its_own(two):
+    with unscoped(reason="test"):
+        Tag(pk=987_654, label="new", tenant=two.acme).save()
+        assert Tag.objects.get(pk=987_654).tenant_id == two.acme.pk
+
+
+@pytest.mark.parametrize(
+    "delete", [lambda w: w.globex.delete(), lambda w: Tenant.objects.filter(slug="globex").delete()]
+)
+@pytest.mark.parametrize("state", [lambda w: tenant_context(w.acme), lambda w: unscoped(reason="test")])
+def test_a_tenant_is_not_deleted_as_a_row(two, delete, state):
+    with state(two), refused(TenantDeletionRefused) as refusal:
+        delete(two)
+    assert "erase_tenant" in str(refusal.value)
+    assert Tenant.objects.count() == 2
+
+
+SHARED = {
+    "user": lambda w: w.user.delete(),
+    "user that nobody refers to": lambda w: get_user_model().objects.create(username="other").delete(),
+    "queryset of users": lambda w: get_user_model().objects.all().delete(),
+    "plan": lambda w: w.plan.delete(),
+    "raw": lambda w: Plan.objects.all()._raw_delete("default"),
+}
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_a_shared_row_is_not_deleted_inside_a_tenant(two, name):
+    before = two.snapshot(two.acme), two.snapshot(two.globex)
+    with (
+        tenant_context(two.acme),
+        pytest.raises(CrossTenantReference, match="unscoped"),
+        transaction.atomic(),
+    ):
+        SHARED[name](two)
+    assert (two.snapshot(two.acme), two.snapshot(two.globex)) == before
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_nothing_is_written_before_that_is_refused(two, name):
+    with (
+        tenant_context(two.acme),
+        CaptureQueriesContext(connection) as queries,
+        pytest.raises(CrossTenantReference),
+        transaction.atomic(),
+    ):
+        SHARED[name](two)
+    assert [query["sql"] for query in queries if query["sql"].startswith(("DELETE", "UPDATE"))] == []
+
+
+def test_the_refusal_does_not_tell_whether_others_refer_to_the_row(two):
+    messages = set()
+    lonely = get_user_model().objects.create(username="lonely")
+    for user in (lonely, two.user):
+        with tenant_context(two.acme), refused(CrossTenantReference) as refusal:
+            user.delete()
+        messages.add(str(refusal.value))
+    assert len(messages) == 1
+
+
+def test_with_no_tenant_a_shared_row_is_not_deleted(two):
+    with pytest.raises((CrossTenantReference, NoCurrentTenant)):
+        two.user.delete()
+
+
+def test_unscoped_deletion_of_a_shared_row_cascades_over_all_tenants(two):
+    with unscoped(reason="the user left"):
+        two.user.delete()
+        assert not Invoice.objects.exists()
+        assert not Line.objects.exists()
+        assert Customer.objects.count() == 9
+
+
+def test_unscoped_deletion_of_a_shared_row_sets_null_over_all_tenants(two):
+    with unscoped(reason="the plan ended"):
+        two.plan.delete()
+        assert not Customer.objects.exclude(plan=None).exists()
+        assert Customer.objects.count() == 9
+
+
+def test_select_for_update_locks_no_other_table(two):
+    if not connection.features.has_select_for_update:
+        pytest.skip("this database has no row locks")
+    with tenant_context(two.acme), transaction.atomic(), CaptureQueriesContext(connection) as queries:
+        list(Invoice.objects.select_for_update())
+    assert queries[0]["sql"].count("FROM") == 1
+    assert "JOIN" not in queries[0]["sql"]

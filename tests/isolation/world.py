@@ -1,0 +1,136 @@
+"""Two tenants whose rows look alike where a query could confuse them and differ where a leak shows."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.contenttypes.models import ContentType
+from django.db import models
+
+from django_tenantkit import tenant_context, unscoped
+from django_tenantkit.models import Tenant, TenantModel
+from tests.testapp.models import (
+    Category,
+    Customer,
+    Invoice,
+    Line,
+    Note,
+    Plan,
+    Product,
+    Profile,
+    Region,
+    Tag,
+    Vip,
+)
+
+TENANT_MODELS: list[type[models.Model]] = [
+    Customer,
+    Vip,
+    Profile,
+    Tag,
+    Product,
+    Invoice,
+    Line,
+    Note,
+    Category,
+    Invoice.tags.through,
+    Product.regions.through,
+    Plan.featured_tags.through,
+    Category.related.through,
+]
+
+
+class World:
+    """The shared rows and the tenants. `acme` has rows; `add_globex()` gives the other one its own."""
+
+    def __init__(self) -> None:
+        self.acme = Tenant.objects.create(slug="acme", name="Acme")
+        self.globex = Tenant.objects.create(slug="globex", name="Globex")
+        self.plan = Plan.objects.create(name="basic")
+        self.region = Region.objects.create(name="north")
+        self.user = get_user_model().objects.create(username="user")
+        self.fill(self.acme)
+
+    def add_globex(self) -> None:
+        self.fill(self.globex, times=2)
+
+    def fill(self, tenant: Tenant, times: int = 1) -> None:
+        """Rows of every model. The texts of `name`, `bio` and `text` name the tenant."""
+        with tenant_context(tenant):
+            for n in range(times):
+                self._fill_once(tenant.slug, n)
+
+    def _fill_once(self, slug: str, n: int) -> None:
+        name = f"{slug} {n}"
+        customer = Customer.objects.create(name=name, email=f"c{n}@example.com", plan=self.plan)
+        Customer.objects.create(name=f"{name} idle")
+        Vip.objects.create(name=f"{name} vip", discount=10, plan=self.plan)
+        Profile.objects.create(customer=customer, bio=name)
+        tag = Tag.objects.create(label=f"red{n}")
+        Tag.objects.create(label=f"blue{n}")
+        self.plan.featured_tags.add(tag)
+        product = Product.objects.create(sku=f"P{n}")
+        Product.objects.create(sku=f"Q{n}", active=False)
+        product.regions.add(self.region)
+        invoice = Invoice.objects.create(customer=customer, number=f"{n}", amount=100, owner=self.user)
+        invoice.tags.add(tag)
+        Line.objects.create(invoice=invoice, product=product, quantity=3)
+        Note.objects.create(subject=customer, text=name)
+        parent = Category.objects.create(name=name)
+        child = Category.objects.create(name=f"{name} child", parent=parent)
+        parent.related.add(child)
+
+    def snapshot(self, tenant: Tenant) -> dict[str, list[dict[str, Any]]]:
+        """Every row of a tenant, as the database has it."""
+        with unscoped(reason="snapshot"):
+            return {
+                model._meta.label: list(_own_rows(model, tenant).order_by("pk").values()) for model in TENANT_MODELS
+            }
+
+    def keys(self, tenant: Tenant) -> set[Any]:
+        """Every primary key that `tenant` has and nobody else has."""
+        mine: set[Any] = set()
+        others: set[Any] = set()
+        with unscoped(reason="keys"):
+            for model in TENANT_MODELS:
+                own = _own_rows(model, tenant).values_list("pk", flat=True)
+                mine.update(own)
+                others.update(model._base_manager.exclude(pk__in=list(own)).values_list("pk", flat=True))
+        return {key for key in mine - others if isinstance(key, uuid.UUID)}
+
+
+def _own_rows(model: type[models.Model], tenant: Tenant) -> models.QuerySet:
+    return model._base_manager.filter(tenant=tenant)
+
+
+def plain(value: Any) -> Any:
+    """A result as comparable data: objects become their class and fields, recursively."""
+    if isinstance(value, models.Model):
+        return type(value).__name__, {f.attname: plain(getattr(value, f.attname)) for f in value._meta.concrete_fields}
+    if isinstance(value, dict):
+        return {str(plain(key)): plain(item) for key, item in value.items()}
+    if isinstance(value, str | bytes | int | float | None | bool | uuid.UUID | datetime.date | type):
+        return value
+    if isinstance(value, Iterable):
+        return [plain(item) for item in value]
+    return value
+
+
+def atoms(value: Any) -> Iterable[Any]:
+    """Every single value in a `plain` result."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from atoms(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from atoms(item)
+    else:
+        yield value
+
+
+__all__ = ["TENANT_MODELS", "ContentType", "TenantModel", "World", "atoms", "plain"]

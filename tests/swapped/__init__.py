@@ -1,0 +1,1 @@
+"""A deployment with a tenant model of its own, whose key is the uid."""

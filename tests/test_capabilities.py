@@ -1,0 +1,205 @@
+"""One test for each row of docs/reference/capabilities.md that is due here; each names its id."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.checks import run_checks
+from django.core.exceptions import ValidationError
+from django.http import JsonResponse
+from django.test import Client, override_settings
+from django.urls import path
+
+from django_tenantkit import get_current_tenant, require_tenant, tenant_context
+from django_tenantkit.decorators import tenant_required
+from django_tenantkit.exceptions import NoCurrentTenant
+from django_tenantkit.lifecycle.provision import provision
+from django_tenantkit.models import Domain, Job, Membership, Tenant, TenantStatus
+from django_tenantkit.testing.cases import TenantTestCase
+from tests.testapp.models import Customer, Invoice, Tag
+
+PAGES = Path(__file__).parent.parent / "docs" / "reference"
+
+
+@tenant_required
+def whose(request):
+    return JsonResponse({"tenant": require_tenant().slug, "customers": Customer.objects.count()})
+
+
+urlpatterns = [path("whose/", whose)]
+
+CHAIN = [
+    "django_tenantkit.resolvers.HeaderResolver",
+    "django_tenantkit.resolvers.SubdomainResolver",
+    "django_tenantkit.resolvers.DomainResolver",
+]
+site = override_settings(
+    ROOT_URLCONF=__name__, TENANTKIT_RESOLVERS=CHAIN, TENANTKIT_BASE_DOMAIN="example.com", ALLOWED_HOSTS=["*"]
+)
+
+
+@pytest.fixture
+def acme(db):
+    acme = Tenant.objects.create(slug="acme", name="Acme")
+    with tenant_context(acme):
+        Customer.objects.create(name="first")
+    return acme
+
+
+@pytest.fixture
+def member(acme):
+    user = get_user_model().objects.create_user("member", password="secret")
+    Membership.objects.create(user=user, tenant=acme)
+    return user
+
+
+def test_a1_a_tenant_has_a_name_a_slug_domains_a_plan_settings_and_a_status(db):
+    tenant = Tenant.objects.create(slug="acme", name="Acme", plan="pro", settings={"theme": "dark"})
+    Domain.objects.create(tenant=tenant, domain="App.Acme.ORG.", is_primary=True)
+    tenant.refresh_from_db()
+    assert tenant.is_active
+    assert tenant.uid.version == 7
+    assert tenant.settings["theme"] == "dark"
+    assert [domain.domain for domain in tenant.domains.all()] == ["app.acme.org"]
+
+
+@pytest.mark.parametrize("name", ["example.com", "acme.example.com", "a.b.example.com", "nonsense", "1.2.3.4"])
+def test_a1_a_domain_at_or_under_the_base_domain_is_refused(acme, name):
+    with override_settings(TENANTKIT_BASE_DOMAIN="example.com"), pytest.raises(ValidationError):
+        Domain.objects.create(tenant=acme, domain=name)
+
+
+def test_a3_rows_filter_themselves_and_fill_in_their_tenant(acme):
+    globex = Tenant.objects.create(slug="globex", name="Globex")
+    with tenant_context(globex):
+        assert Customer.objects.create(name="second").tenant == globex
+        assert [customer.name for customer in Customer.objects.all()] == ["second"]
+
+
+@site
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("acme.example.com", 200), ("www.example.com", 400), ("api.example.com", 400), ("no.example.com", 404)],
+)
+def test_a4_the_subdomain_names_the_tenant_and_reserved_names_do_not(acme, host, status):
+    assert Client().get("/whose/", headers={"host": host}).status_code == status
+
+
+@site
+def test_a4_a_custom_domain_names_the_tenant_once_it_is_verified(acme):
+    domain = Domain.objects.create(tenant=acme, domain="shop.acme.org")
+    assert Client().get("/whose/", headers={"host": "shop.acme.org"}).status_code == 404
+    domain.verified_at = acme.created_at
+    domain.save()
+    assert Client().get("/whose/", headers={"host": "shop.acme.org"}).json() == {"tenant": "acme", "customers": 1}
+
+
+@site
+def test_a4_the_header_names_the_tenant_for_its_members(acme, member):
+    client = Client()
+    client.force_login(member)
+    for name in ("acme", str(acme.uid)):
+        answer = client.get("/whose/", headers={"host": "example.com", "x-tenant-id": name})
+        assert answer.json() == {"tenant": "acme", "customers": 1}
+
+
+def test_a6_serializers_set_the_tenant_and_never_show_it(acme):
+    serializers = pytest.importorskip("rest_framework.serializers")
+    meta = type("Meta", (), {"model": Tag, "fields": "__all__"})
+    serializer_class = type("TagSerializer", (serializers.ModelSerializer,), {"Meta": meta})
+    with tenant_context(acme):
+        serializer = serializer_class(data={"label": "new", "tenant": 999})
+        serializer.is_valid(raise_exception=True)
+        assert serializer.save().tenant == acme
+        assert set(serializer.data) == {"id", "label"}
+
+
+class TestA9(TenantTestCase):
+    """A9: a test case with two tenants."""
+
+    def test_each_tenant_sees_its_own(self):
+        Customer.objects.create(name="own")
+        with tenant_context(self.other_tenant):
+            Customer.objects.create(name="other")
+        assert [customer.name for customer in Customer.objects.all()] == ["own"]
+
+    def test_the_test_runs_in_its_tenant(self):
+        assert get_current_tenant() == self.tenant
+
+
+@site
+def test_e6_a_malformed_id_is_a_400(acme):
+    headers = {"host": "example.com", "x-tenant-id": "not a tenant!"}
+    assert Client().get("/whose/", headers=headers).status_code == 400
+
+
+@site
+def test_e6_the_tenant_is_cleared_after_the_request(acme):
+    assert Client().get("/whose/", headers={"host": "acme.example.com"}).status_code == 200
+    assert get_current_tenant() is None
+
+
+def test_e6_without_a_tenant_it_is_required_in_vain(db):
+    with pytest.raises(NoCurrentTenant):
+        require_tenant()
+
+
+@site
+def test_e10_a_tenant_that_the_client_names_counts_only_for_its_members(acme):
+    stranger = get_user_model().objects.create_user("stranger")
+    headers = {"host": "example.com", "x-tenant-id": "acme"}
+    client = Client()
+    anonymous = client.get("/whose/", headers=headers)
+    client.force_login(stranger)
+    assert anonymous.status_code == client.get("/whose/", headers=headers).status_code == 404
+
+
+@site
+def test_f5_nothing_names_a_tenant(acme):
+    assert Client().get("/whose/", headers={"host": "example.com"}).status_code == 400
+
+
+@site
+def test_f5_resolvers_that_do_not_agree(acme, member):
+    Tenant.objects.create(slug="globex", name="Globex")
+    client = Client()
+    client.force_login(member)
+    answer = client.get("/whose/", headers={"host": "globex.example.com", "x-tenant-id": "acme"})
+    assert answer.status_code == 400
+
+
+def test_f10_provisioning_makes_everything_in_one_step(db, mailoutbox):
+    tenant = provision("acme", name="Acme", admin_email="boss@acme.org", plan="pro", settings={"theme": "dark"})
+    assert (tenant.status, tenant.plan, tenant.settings) == (TenantStatus.ACTIVE, "pro", {"theme": "dark"})
+    assert Membership.objects.get(tenant=tenant).user.email == "boss@acme.org"
+    assert Job.objects.get(slug="acme").state == "done"
+
+
+def test_f11_the_automatic_index_of_a_foreign_key_is_led_by_the_tenant(db, django_assert_num_queries):
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_constraints(cursor, Invoice._meta.db_table).values()
+    assert ["tenant_id", "customer_id"] in [constraint["columns"] for constraint in found if constraint["index"]]
+
+
+def test_f11_the_checks_find_nothing_wrong_with_the_indexes_here(db):
+    assert [
+        message
+        for message in run_checks()
+        if message.id and message.id.startswith("tenantkit.") and "index" in message.msg
+    ] == []
+
+
+def test_every_row_is_documented_and_tested():
+    table = re.findall(r"^\| ([A-Z]\d+) \|", (PAGES / "capabilities.md").read_text(), re.MULTILINE)
+    here = {
+        name.upper()
+        for name in re.findall(r"def test_([a-z]\d+)_|class Test([A-Z]\d+)", Path(__file__).read_text())
+        for name in name
+        if name
+    }
+    assert set(table) - {"A8"} == here  # A8 is the README's, in tests/acceptance
