@@ -1,0 +1,1 @@
+"""What `manage.py demo` does: a database, three tenants, believable data, a server, attempts to cross the line."""

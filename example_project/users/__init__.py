@@ -1,0 +1,1 @@
+"""People. They are shared: one login, and a membership for each tenant."""
