@@ -1,0 +1,1 @@
+"""Plain Django's PostgreSQL engine, which the hand-written side runs on."""

@@ -1,0 +1,65 @@
+"""What is printed."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+
+import django
+import psycopg
+from django.db import connection
+
+from .method import Figure
+
+WIDTH = 36
+
+
+@dataclass(frozen=True)
+class Result:
+    """One line: `figure` against a baseline of 1 (or a number of statements), and its target, if any."""
+
+    name: str
+    figure: Figure
+    at_most: float | None
+
+    @property
+    def missed(self) -> bool:
+        return self.figure.misses(self.at_most)
+
+    def __str__(self) -> str:
+        """A line of the table."""
+        interval = f"{self.figure.low:.3f}-{self.figure.high:.3f}"
+        target = "" if self.at_most is None else f"<= {self.at_most:.2f}"
+        verdict = "  MISSED" if self.missed else ""
+        return f"{self.name:{WIDTH}}{self.figure.median:7.3f}   {interval:13} {target}{verdict}".rstrip()
+
+
+def as_text(results: Iterable[Result]) -> Iterator[str]:
+    """A table, line by line as the results come."""
+    yield f"{'':{WIDTH}}{'median':>7}   {'90 %':13} target"
+    yield from map(str, results)
+    yield versions()
+
+
+def as_json(results: Iterable[Result]) -> Iterator[str]:
+    """One JSON object per line."""
+    for result in results:
+        yield json.dumps(
+            {
+                "name": result.name,
+                **asdict(result.figure),
+                "at_most": result.at_most,
+                "missed": result.missed,
+            }
+        )
+
+
+def versions() -> str:
+    """What was measured on."""
+    server = connection.cursor().connection.info.server_version
+    return (
+        f"Python {platform.python_version()}, Django {django.__version__}, psycopg {psycopg.__version__}, "
+        f"PostgreSQL {server // 10000}.{server % 10000}"
+    )
