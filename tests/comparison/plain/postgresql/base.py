@@ -1,0 +1,11 @@
+"""Django's PostgreSQL. It claims to scope tenants, so that the app lets it connect."""
+
+from django.db.backends.postgresql import base, operations
+
+
+class DatabaseOperations(operations.DatabaseOperations):
+    scopes_tenants = True
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    ops_class = DatabaseOperations

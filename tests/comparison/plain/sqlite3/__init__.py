@@ -1,0 +1,1 @@
+"""`ENGINE = "tests.comparison.plain.sqlite3"`."""

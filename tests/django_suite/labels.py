@@ -1,0 +1,30 @@
+"""The apps of Django's tests that exercise the ORM, forms, generic views, serializers, fixtures, the admin.
+
+Left out are apps without models, those about tools and checks, `postgres_tests` and `gis_tests`, which need
+extensions of PostgreSQL, and `model_meta`, which lists the fields of its models.
+"""
+
+_NAMES = """
+admin_changelist admin_custom_urls admin_filters admin_inlines admin_ordering admin_utils admin_views
+admin_widgets aggregation aggregation_regress annotations async auth_tests backends basic bulk_create
+composite_pk constraints contenttypes_tests custom_columns custom_lookups custom_managers custom_methods
+custom_pk datatypes dates datetimes db_functions db_typecasts db_utils defer defer_regress delete
+delete_regress distinct_on_fields empty empty_models expressions expressions_case expressions_window
+extra_regress field_deconstruction field_defaults field_subclassing filtered_relation fixtures
+fixtures_model_package fixtures_regress force_insert_update foreign_object forms_tests from_db_value
+generic_inline_admin generic_relations generic_relations_regress generic_views get_earliest_or_latest
+get_object_or_404 get_or_create indexes inline_formsets inspectdb introspection known_related_objects lookup
+m2m_and_m2o m2m_intermediary m2m_multiple m2m_recursive m2m_regress m2m_signals m2m_through
+m2m_through_regress m2o_recursive managers_regress many_to_many many_to_one many_to_one_null max_lengths
+migrations model_enums model_fields model_forms model_formsets model_formsets_regress model_indexes
+model_inheritance model_inheritance_regress model_options model_package model_regress model_utils modeladmin
+multiple_database mutually_referential nested_foreign_keys null_fk null_fk_ordering null_queries one_to_one
+or_lookups order_with_respect_to ordering pagination prefetch_related properties proxy_model_inheritance
+proxy_models queries queryset_pickle raw_query reserved_names reverse_lookup save_delete_hooks schema
+select_for_update select_related select_related_onetoone select_related_regress serializers sessions_tests
+shortcuts signals sitemaps_tests sites_tests str string_lookup swappable_models syndication_tests test_client
+test_client_regress test_utils timezones transaction_hooks transactions unmanaged_models update
+update_only_fields validation view_tests xor_lookups
+"""
+
+LABELS = _NAMES.split()
