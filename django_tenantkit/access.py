@@ -21,6 +21,7 @@ from .models import Membership, TenantStatus
 
 _verdicts: Memory[bool] = Memory()
 _NOBODY_YET: Final = object()
+_ACTIVE = TenantStatus.ACTIVE
 
 
 def members_only(user: Any, tenant: Any) -> bool:
@@ -34,10 +35,10 @@ def members_only(user: Any, tenant: Any) -> bool:
 def allowed(user: Any, tenant: Any) -> bool:
     """What TENANTKIT_ACCESS_POLICY says of an authenticated user. Asked at most once in
     TENANTKIT_ACCESS_SECONDS; a change of the user, the tenant or a membership is noticed at once."""
-    path = conf.ACCESS_POLICY
-    key = (path, user.__class__, user.pk, tenant.pk)
-    if user.pk is None:
+    path, pk = conf.ACCESS_POLICY, user.pk
+    if pk is None:
         return _ask(path, user, tenant)
+    key = (path, user.__class__, pk, tenant.pk)
     verdict = _verdicts.get(key, conf.ACCESS_SECONDS)
     if verdict is not None:
         return verdict
@@ -70,13 +71,14 @@ class Access:
     `TenantAccessDenied`, `TenantSuspended` or `TenantUnavailable`. It decides once for each user that the
     request has, so a user who becomes known late (by a token, in the view) is decided on then."""
 
-    __slots__ = ("by_client", "passed", "presumed", "refused", "request", "tenant")
+    passed: Any = _NOBODY_YET
+    presumed: Any = _NOBODY_YET
+    refused: Any = _NOBODY_YET
 
     def __init__(self, request: Any, tenant: Any, by_client: bool) -> None:
         self.request = request
         self.tenant = tenant
         self.by_client = by_client
-        self.passed = self.presumed = self.refused = _NOBODY_YET
 
     def __call__(self) -> None:
         user = getattr(self.request, "user", None)
@@ -89,7 +91,9 @@ class Access:
         user = getattr(self.request, "user", None)
         if user is None:
             return True
-        reads = user.__dict__.get("_setupfunc") if type(user) is SimpleLazyObject else None
+        if type(user) is not SimpleLazyObject:
+            return False
+        reads = object.__getattribute__(user, "__dict__").get("_setupfunc")
         return getattr(reads, "__module__", None) == AuthenticationMiddleware.__module__
 
     def presume(self) -> None:
@@ -116,6 +120,8 @@ class Access:
 
     def _check_status(self) -> None:
         status, slug = self.tenant.status, self.tenant.slug
+        if status == _ACTIVE:
+            return
         if status == TenantStatus.SUSPENDED:
             raise TenantSuspended(f"{slug} is suspended. `resume_tenant {slug}` lets it work again.")
         if status == TenantStatus.MAINTENANCE:

@@ -6,6 +6,8 @@ Settings are flat, `TENANTKIT_...` in the project's settings, and read when they
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import deepcopy
 from typing import Any, Generic, TypeVar, overload
 
 from django.conf import settings
@@ -37,6 +39,21 @@ class Setting(Generic[T]):
         return getattr(settings if wrapped is empty else wrapped, self.name, self.default)
 
 
+class MadeOf(Generic[T]):
+    """What `make` makes of settings, made again when one of their values is another. `given` is compared,
+    so nothing is kept for longer than the settings stay what they are."""
+
+    def __init__(self, make: Callable[..., T]) -> None:
+        self.make = make
+        self._known: tuple[Any, T] | None = None
+
+    def __call__(self, *given: Any) -> T:
+        known = self._known
+        if known is None or known[0] != given:
+            known = self._known = (deepcopy(given), self.make(*given))
+        return known[1]
+
+
 class Settings:
     """The settings of the package, read late. Each attribute is a `Setting` with its documentation."""
 
@@ -61,19 +78,21 @@ class Settings:
     HEADER = Setting("X-Tenant-ID", "The request header that `HeaderResolver` reads: a slug or a uid.")
     SESSION_KEY = Setting("tenantkit_tenant", "The session key that `SessionResolver` reads: a uid.")
     PATH_PREFIX = Setting("t", "The first path segment that `PathResolver` reads: `/t/acme/...`.")
-    PUBLIC_URLCONF: Setting[str | None] = Setting(None, "URLconf for hosts that name no tenant; None: ROOT_URLCONF.")
+    PUBLIC_URLCONF: Setting[str | None] = Setting(None, "URLconf of requests without a tenant; None: ROOT_URLCONF.")
     PUBLIC_PATHS = Setting(
         ["/healthz", "/readyz"],
         "Paths, or starts of paths that end in a slash, that need no tenant: health probes.",
     )
     TENANT_REQUIRED = Setting(
         False,
-        "Whether every view needs a tenant unless it is marked `@tenant_optional` or its path is public.",
+        "Whether every view needs a tenant unless it is marked `@tenant_optional`, its path is public, or it comes "
+        "from TENANTKIT_PUBLIC_URLCONF.",
     )
     RESPONSES: Setting[dict[str, int | str]] = Setting(
         {},
-        "What a client sees, by case: `unknown` 404, `missing` 400, `malformed` 400, `ambiguous` 400, `denied` 404, "
-        "`suspended` 403, `maintenance` 503. A number is a status; text is an address to redirect to.",
+        "What a client sees, by case: `unknown` 404, `missing` 400, `malformed` 400, `ambiguous` 400, "
+        "`suspended` 403, `maintenance` 503; `denied` is what `unknown` is. A number is a status; text is an address "
+        "to redirect to.",
     )
     RETRY_AFTER = Setting(120, "Seconds in the Retry-After header of a tenant in maintenance.")
 

@@ -280,26 +280,24 @@ class contained:  # noqa: N801
 
 
 class guarded_context(contained):  # noqa: N801
-    """Run one request as a tenant whose data is out of reach until `guard()` returns, or as None.
-    `contained`, as views are foreign code. For the middleware."""
+    """Run one request as a saved tenant whose data is out of reach until `guard()` returns, or as None.
+    `contained`, as views are foreign code. For the middleware, where microseconds count."""
 
-    __slots__ = ("scope",)
+    __slots__ = ()
 
     def __init__(
         self, tenant: TenantLike | None, guard: Callable[[], None] | None = None, where: str = "guarded_context"
     ) -> None:
-        super().__init__(where)
-        self.scope = Scope(_checked(tenant), guard=guard)
+        self.where = where
+        self.inside = Scope(tenant, None, guard)
 
     def __enter__(self) -> None:
-        super().__enter__()
-        self.inside = self.scope
-        self.scope.outer = self.found
-        _scope.set(self.scope)
+        self.found = self.inside.outer = _scope.get()
+        _scope.set(self.inside)
 
     def withdraw(self) -> None:
         """Go on with no tenant: the user may not act in it, and what runs now does not need one."""
-        self.scope.tenant = self.scope.key = self.scope.guard = None
+        self.inside.tenant = self.inside.key = self.inside.guard = None
 
 
 def carry_tenant(func: F) -> F:

@@ -6,12 +6,13 @@ Imports no models: `TenantHosts()` stands in settings files.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, SupportsIndex
 
 from django.core.exceptions import ValidationError
 
-from .conf import conf
+from .conf import MadeOf, conf
 from .context import get_current_tenant
 from .lookup import Name, find
 from .names import base_domains, normalise_host, validate_slug
@@ -26,29 +27,34 @@ _NETLOC = "tenants"
 _HOST_AND_PORT = re.compile(r"[a-z0-9.-]+(:[0-9]+)?", re.IGNORECASE)
 
 
+@MadeOf
+def _reader(base: str | list[str], reserved: list[str]) -> Callable[[str], Name | None]:
+    """Reads hosts under these settings, and remembers some."""
+    bases = base_domains()
+
+    @lru_cache(maxsize=4096)
+    def read(host: str) -> Name | None:
+        try:
+            name = normalise_host(host)
+        except ValueError:
+            return Name(NOBODY, host)
+        for base in bases:
+            if name == base:
+                return None
+            if name.endswith(f".{base}"):
+                label = name[: -len(base) - 1]
+                if label in reserved:
+                    return None
+                return Name("slug" if is_slug(label) else NOBODY, label)
+        return Name("domain", name)
+
+    return read
+
+
 def read_host(host: str) -> Name | None:
     """What `host`, with or without port, names: a slug under a base domain, a custom domain, nobody; or
     None for a base domain itself and for reserved names under it."""
-    given = conf.BASE_DOMAIN
-    return _read(host, given if isinstance(given, str) else tuple(given), tuple(conf.RESERVED_NAMES))
-
-
-@lru_cache(maxsize=4096)
-def _read(host: str, given: str | tuple[str, ...], reserved: tuple[str, ...]) -> Name | None:
-    """The settings are arguments, so that an answer is kept for their values only."""
-    try:
-        name = normalise_host(host)
-    except ValueError:
-        return Name(NOBODY, host)
-    for base in base_domains():
-        if name == base:
-            return None
-        if name.endswith(f".{base}"):
-            label = name[: -len(base) - 1]
-            if label in reserved:
-                return None
-            return Name("slug" if is_slug(label) else NOBODY, label)
-    return Name("domain", name)
+    return _reader(conf.BASE_DOMAIN, conf.RESERVED_NAMES)(host)
 
 
 def is_slug(text: str) -> bool:

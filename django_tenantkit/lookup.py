@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from asgiref.sync import sync_to_async
 from django.apps import apps
@@ -43,14 +43,13 @@ class _Row:
         )
 
     def tenant(self) -> Any:
-        values = self.values
+        values = dict(self.values)
         for name in self.json:
-            value = values[name]
-            values = values | {name: deepcopy(value) if value else type(value)()}
+            values[name] = deepcopy(values[name]) if values[name] else type(values[name])()
         if not self.plain:
             return self.model.from_db(self.using, list(values), list(values.values()))
         tenant = self.model.__new__(self.model)
-        tenant.__dict__.update(values)
+        tenant.__dict__ = values
         state = tenant._state = ModelState()
         state.db, state.adding = self.using, False
         return tenant
@@ -58,7 +57,6 @@ class _Row:
 
 _rows: Memory[_Row] = Memory()
 _misses: Memory[bool] = Memory()
-_UNKNOWN: Final = object()
 _KINDS = frozenset({"slug", "uid", "domain"})
 
 
@@ -66,14 +64,18 @@ def find(name: Name) -> Any:
     """The tenant of that name in whatever state it is, or None. Asks the database at most once in
     TENANTKIT_LOOKUP_SECONDS, and never keeps more than TENANTKIT_LOOKUP_SIZE tenants and
     TENANTKIT_LOOKUP_MISSES unknown names."""
-    tenant = _recall(name, _rows, _misses)
-    return _read(name) if tenant is _UNKNOWN else tenant
+    row = _rows.get(name[:2], conf.LOOKUP_SECONDS)
+    if row is not None:
+        return row.tenant()
+    return None if _is_missing(name) else _read(name)
 
 
 async def afind(name: Name) -> Any:
     """`find` for coroutines. Changes threads only to ask the database."""
-    tenant = _recall(name, _rows, _misses)
-    return await sync_to_async(_read)(name) if tenant is _UNKNOWN else tenant
+    row = _rows.get(name[:2], conf.LOOKUP_SECONDS)
+    if row is not None:
+        return row.tenant()
+    return None if _is_missing(name) else await sync_to_async(_read)(name)
 
 
 def find_by_slug(slug: str) -> Any:
@@ -125,21 +127,18 @@ def connect() -> None:
     post_migrate.connect(_everything_changed, dispatch_uid="django_tenantkit.lookup")
 
 
-def _recall(name: Name, rows: Memory[_Row], misses: Memory[bool]) -> Any:
-    seconds = conf.LOOKUP_SECONDS
-    row = rows.get(name[:2], seconds)
-    if row is not None:
-        return row.tenant()
-    if name.kind not in _KINDS or misses.get(name[:2], seconds):
-        return None
-    return _UNKNOWN
+def _is_missing(name: Name, misses: Memory[bool] = _misses) -> bool:
+    return name.kind not in _KINDS or misses.get(name[:2], conf.LOOKUP_SECONDS) is not None
 
 
 def _read(name: Name) -> Any:
     connection = connections[router.db_for_read(apps.get_model(conf.TENANT_MODEL))]
     rows, misses = _rows.during(connection), _misses.during(connection)
-    if rows is not _rows and (tenant := _recall(name, rows, misses)) is not _UNKNOWN:
-        return tenant
+    if rows is not _rows:
+        if (row := rows.get(name[:2], conf.LOOKUP_SECONDS)) is not None:
+            return row.tenant()
+        if _is_missing(name, misses):
+            return None
     generations = rows.generation, misses.generation
     tenant = _query(name)
     if tenant is None:

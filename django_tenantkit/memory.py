@@ -30,16 +30,15 @@ class Memory(Generic[V]):
         return len(self._entries)
 
     def get(self, key: Hashable, seconds: float) -> V | None:
-        """The value of `key`, unless it is older than `seconds`."""
-        with self._lock:
-            entry = self._entries.get(key)
-            if entry is None:
-                return None
-            if monotonic() - entry[1] >= seconds:
-                del self._entries[key]
-                return None
+        """The value of `key`, unless it is older than `seconds`. Takes no lock."""
+        entry = self._entries.get(key)
+        if entry is None or monotonic() - entry[1] >= seconds:
+            return None
+        try:
             self._entries.move_to_end(key)
-            return entry[0]
+        except KeyError:  # dropped meanwhile by another thread
+            return None
+        return entry[0]
 
     def put(self, key: Hashable, value: V, size: int, generation: int) -> None:
         """Keep `value`, and at most `size` values."""
@@ -61,8 +60,9 @@ class Memory(Generic[V]):
             if concerned is None:
                 self._entries.clear()
                 return
-            for key in [key for key, (value, _) in self._entries.items() if concerned(key, value)]:
-                del self._entries[key]
+            for key, (value, _) in list(self._entries.items()):
+                if concerned(key, value):
+                    del self._entries[key]
 
     def during(self, connection: BaseDatabaseWrapper) -> Memory[V]:
         """Where a value read through `connection` is kept: here, or, inside a transaction, in a memory

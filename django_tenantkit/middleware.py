@@ -45,8 +45,11 @@ class TenantMiddleware:
         except TenantkitError as error:
             return visit.send(visit.refuse(error))
         visit.prepare()
-        with visit.context, script_prefix(visit.prefix):
-            return visit.send(visit.conclude(self.get_response(request)))
+        with visit.context:
+            if visit.prefix is None:
+                return visit.send(visit.conclude(self.get_response(request)))
+            with script_prefix(visit.prefix):
+                return visit.send(visit.conclude(self.get_response(request)))
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
         visit = Visit(request)

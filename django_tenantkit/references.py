@@ -35,7 +35,7 @@ def check_references(obj: models.Model, key: Any, tables: TableMap | None = None
         if own is None:
             continue
         owner = related.__dict__.get(own.attname)
-        if owner is not None and owner != key and tenant_key(field, owner) != key:
+        if owner is not None and owner != key and tenant_key(own, owner) != key:
             raise CrossTenantReference(
                 f"{obj._meta.label}.{name} refers to {meta.label} {related.pk}, which belongs to another tenant."
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured, SynchronousOnlyOperatio
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
-from .conf import conf
+from .conf import MadeOf, conf
 from .exceptions import MalformedTenantName
 from .hosts import NOBODY, is_slug, read_host
 from .lookup import Name, find
@@ -127,9 +126,14 @@ class PathResolver(Resolver):
         return Name("slug" if is_slug(slug) else NOBODY, slug, prefix=head + slug)
 
 
+@MadeOf
+def _chain(paths: list[str]) -> tuple[Resolver, ...]:
+    return tuple(import_string(path)() for path in paths)
+
+
 def chain() -> tuple[Resolver, ...]:
     """The resolvers of TENANTKIT_RESOLVERS."""
-    return _chain(tuple(conf.RESOLVERS))
+    return _chain(conf.RESOLVERS)
 
 
 def host_name(request: HttpRequest) -> Name | None:
@@ -148,16 +152,14 @@ def served(tenant: Any) -> Any:
 def host_uid(request: HttpRequest) -> str:
     """The uid of the tenant that the host of `request` names, or "". On public paths too, whatever the
     client names besides."""
+    visit = getattr(request, "_tenantkit", None)
+    if visit is not None and visit.host_tenant is not None:
+        return str(visit.host_tenant.uid)
     for resolver in chain():
         name = None if resolver.by_client else resolver.name(request)
         if name is not None and (tenant := served(find(name))) is not None:
             return str(tenant.uid)
     return ""
-
-
-@lru_cache(maxsize=64)
-def _chain(paths: tuple[str, ...]) -> tuple[Resolver, ...]:
-    return tuple(import_string(path)() for path in paths)
 
 
 def _slug_or_uid(value: str, where: str) -> Name:

@@ -6,7 +6,8 @@ deletes the cookie. It is found out when the session is loaded, so it costs no s
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -21,47 +22,35 @@ from .resolvers import host_uid
 BOUND_TO = "_tenantkit_bound"
 
 
-class _Bound:
-    """Mixin for session stores: a session that was begun elsewhere loads as an empty one."""
-
-    _session_key: str | None
-    _tenantkit_request: Any
-
-    def load(self) -> Any:
-        return self._unless_void(super().load())  # type: ignore[misc]
-
-    async def aload(self) -> Any:
-        return await sync_to_async(self._unless_void)(await super().aload())  # type: ignore[misc]
-
-    def _unless_void(self, data: Any) -> Any:
-        if SESSION_KEY not in data or data.get(BOUND_TO) == (host := host_uid(self._tenantkit_request)):
-            return data
-        security.warning(
-            "A session of user %s, begun at tenant %r, was used at tenant %r; it is void there.",
-            data[SESSION_KEY],
-            data.get(BOUND_TO),
-            host,
-        )
-        self._session_key = None
-        return {}
-
-
-@lru_cache(maxsize=16)
-def _bound(store: type) -> type:
-    """`store` with the mixin. Under the same name, which Django takes into the salt of its signatures."""
-    return type(store.__name__, (_Bound, store), {"__qualname__": store.__qualname__, "__module__": store.__module__})
-
-
 def bind(request: Any) -> bool:
     """Make the session of `request` void unless it was begun at this host. Returns whether the client sent
     a session at all."""
     session = getattr(request, "session", None)
     if session is None or session.session_key is None:
         return False
-    if conf.BIND_SESSIONS and not isinstance(session, _Bound):
-        session.__class__ = _bound(session.__class__)
-        session._tenantkit_request = request
+    if conf.BIND_SESSIONS:
+        session.load = partial(_load, request, session, session.load)
+        session.aload = partial(_aload, request, session, session.aload)
     return True
+
+
+def _load(request: Any, session: Any, load: Callable[[], Any]) -> Any:
+    data = load()
+    if SESSION_KEY not in data or data.get(BOUND_TO) == (host := host_uid(request)):
+        return data
+    security.warning(
+        "A session of user %s, begun at tenant %r, was used at tenant %r; it is void there.",
+        data[SESSION_KEY],
+        data.get(BOUND_TO),
+        host,
+    )
+    session._session_key = None  # as Django's own stores do for a key that they do not know
+    return {}
+
+
+async def _aload(request: Any, session: Any, aload: Callable[[], Awaitable[Any]]) -> Any:
+    data = await aload()
+    return await sync_to_async(_load)(request, session, lambda: data)
 
 
 def connect() -> None:

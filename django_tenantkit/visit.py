@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 from django.http import HttpResponseBase
 from django.urls import get_script_prefix
 
 from .access import Access, known_user
-from .conf import conf
+from .conf import MadeOf, conf
 from .context import guarded_context, security
 from .decorators import wants_tenant
 from .exceptions import AmbiguousTenant, NoCurrentTenant, TenantAccessDenied, TenantkitError, TenantNotFound
@@ -28,36 +27,28 @@ class Visit:
     """One request, as `TenantMiddleware` sees it. `error` is what is wrong with a tenant that the client
     named; it is held back until the view is known, as a view may do without a tenant."""
 
-    __slots__ = (
-        "access",
-        "chain",
-        "context",
-        "error",
-        "has_session",
-        "host_tenant",
-        "logged_in",
-        "prefix",
-        "public",
-        "request",
-        "tenant",
-        "vary",
-        "waived",
-    )
+    context: guarded_context
+    tenant: Any = None
+    #: The tenant that the host names, and not just the client.
+    host_tenant: Any = None
+    access: Access | None = None
+    error: TenantkitError | None = None
+    #: What `reverse()` puts in front, where the path named the tenant.
+    prefix: str | None = None
+    #: The headers that were asked, for `Vary`.
+    vary: tuple[str, ...] = ()
+    #: Whether a user logged in during this request.
+    logged_in = False
+    #: Whether the view runs without a tenant, so that there is nothing to refuse any more.
+    waived = False
 
     def __init__(self, request: Any) -> None:
         self.request = request
-        self.tenant: Any = None
-        self.access: Access | None = None
-        self.error: TenantkitError | None = None
-        self.host_tenant: Any = None
-        self.prefix: str | None = None
-        self.logged_in = False
-        self.waived = False
         self.public = is_public(request.path_info)
         self.chain = () if self.public else chain()
-        self.vary: tuple[str, ...] = ()
         for resolver in self.chain:
-            self.vary += resolver.vary
+            if vary := resolver.vary:
+                self.vary += vary
         request._tenantkit = self
         request.tenant = None
         request.tenant_named_by = ""
@@ -204,12 +195,12 @@ class Visit:
         add_vary(self.request, response, self.vary, by_session)
 
 
+@MadeOf
+def _public(paths: list[str]) -> tuple[frozenset[str], tuple[str, ...]]:
+    return frozenset(paths), tuple(path for path in paths if path.endswith("/"))
+
+
 def is_public(path: str) -> bool:
     """Whether `path` is one of TENANTKIT_PUBLIC_PATHS."""
-    exact, starts = _public(tuple(conf.PUBLIC_PATHS))
+    exact, starts = _public(conf.PUBLIC_PATHS)
     return path in exact or path.startswith(starts)
-
-
-@lru_cache(maxsize=64)
-def _public(paths: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
-    return frozenset(paths), tuple(path for path in paths if path.endswith("/"))

@@ -2,10 +2,10 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from django_tenantkit.contrib.drf import TenantViewSet
 from rest_framework.authtoken.views import obtain_auth_token
 from rest_framework.routers import DefaultRouter
 
+from django_tenantkit.contrib.drf import TenantViewSet
 from example_project.pages import views
 
 router = DefaultRouter()

@@ -58,6 +58,13 @@ async def test_requests_are_refused(headers, status, acme):
     assert (await AsyncHostClient().get("/required/", headers=headers)).status_code == status
 
 
+@pytest.mark.parametrize("path", ["/ahome/", "/optional-data/"])
+@in_this_thread
+async def test_errors_of_views_are_answered(path, acme):
+    expected = 404 if path == "/ahome/" else 400
+    assert (await AsyncHostClient().get(path, headers=BY_HEADER)).status_code == expected
+
+
 @in_this_thread
 async def test_a_member_is_let_in(acme, member):
     client = await session_of(member)

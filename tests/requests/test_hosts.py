@@ -62,6 +62,13 @@ def test_a_change_of_settings_is_seen(settings):
     assert read_host("shop.example.com") == Name("domain", "shop.example.com")
 
 
+def test_a_change_in_place_is_seen(settings):
+    settings.TENANTKIT_BASE_DOMAIN = ["example.com"]
+    assert read_host("acme.example.org") == Name("domain", "acme.example.org")
+    settings.TENANTKIT_BASE_DOMAIN.append("example.org")
+    assert read_host("acme.example.org") == Name("slug", "acme")
+
+
 @given(st.text(max_size=80))
 def test_any_text_is_a_name_or_none(text):
     name = read_host(text)
