@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from unicodedata import normalize
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -33,10 +34,15 @@ def normalise_host(host: str) -> str:
         return name.partition("]")[0] + "]"
     name = name.partition(":")[0].rstrip(".").lower()
     if not name.isascii():
+        name = normalize("NFKC", name)
         try:
-            name = name.encode("idna").decode("ascii")
+            encoded = name.encode("idna")
         except UnicodeError as error:
             raise ValueError(f"{host!r} is not a host name") from error
+        if encoded.decode("idna") != name:
+            # Python encodes as of 2003, browsers as of 2008: fass.de is not what they make of faß.de.
+            raise ValueError(f"{host!r} has several encodings; write the one that begins with xn--")
+        name = encoded.decode("ascii")
     return name
 
 
@@ -72,7 +78,7 @@ def clean_domain(domain: str) -> str:
     try:
         name = normalise_host(domain)
     except ValueError as error:
-        raise ValidationError(f"{domain!r} is not a domain name.", code="invalid_domain") from error
+        raise ValidationError(f"{error}.", code="invalid_domain") from error
     labels = name.split(".")
     if len(name) > 253 or len(labels) < 2 or not all(map(_LABEL.fullmatch, labels)) or labels[-1].isdigit():
         raise ValidationError(f"{domain!r} is not a domain name.", code="invalid_domain")

@@ -203,3 +203,15 @@ def test_every_row_is_documented_and_tested():
         if name
     }
     assert set(table) - {"A8"} == here  # A8 is the README's, in tests/acceptance
+
+
+@pytest.mark.parametrize(
+    ("written", "name"), [("bücher.example", "xn--bcher-kva.example"), ("BÜCHER.example", "xn--bcher-kva.example")]
+)
+def test_a1_a_domain_with_other_letters_is_encoded(acme, written, name):
+    assert Domain.objects.create(tenant=acme, domain=written).domain == name
+
+
+def test_a1_a_domain_that_browsers_encode_differently_is_refused(acme):
+    with pytest.raises(ValidationError, match="xn--"):
+        Domain.objects.create(tenant=acme, domain="faß.example")

@@ -17,6 +17,7 @@ from django.db import connection
 from django.test import TestCase, TransactionTestCase
 
 from django_tenantkit import get_current_tenant, tenant_context
+from django_tenantkit.context import contained
 from django_tenantkit.models import AbstractTenant, Tenant
 from django_tenantkit.testing.cases import TenantTestCase, TenantTransactionTestCase
 from django_tenantkit.testing.client import TenantAsyncClient, TenantClient
@@ -248,5 +249,6 @@ def test_a_tenant_that_cannot_be_made_is_an_error_of_the_test() -> None:
 @both
 @pytest.mark.django_db(transaction=True)
 def test_a_context_left_open_by_a_test_is_an_error(base: Any) -> None:
-    result = run_case(case_with(base, lambda self: tenant_context(self.other_tenant).__enter__() and None))
+    with contained("the test below"):
+        result = run_case(case_with(base, lambda self: tenant_context(self.other_tenant).__enter__() and None))
     assert "TenantContextError" in result.errors[0][1]
