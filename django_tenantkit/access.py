@@ -152,8 +152,8 @@ def _membership_changed(instance: Any, using: str, **kwargs: Any) -> None:
     now_and_on_commit(partial(forget, instance.user_id, instance.tenant_id), using)
 
 
-def _user_changed(instance: Any, **kwargs: Any) -> None:
-    forget(user_id=instance.pk)
+def _user_changed(instance: Any, using: str, **kwargs: Any) -> None:
+    now_and_on_commit(partial(forget, instance.pk), using)
 
 
 def _tenant_changed(instance: Any, using: str, **kwargs: Any) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
@@ -158,6 +158,11 @@ async def _adrive(generator: AsyncGenerator[Any, Any], swap: _Resumable) -> Asyn
             step = functools.partial(generator.asend, received)
 
 
+async def _finish(coroutine: Coroutine[Any, Any, Any], swap: _Resumable) -> Any:
+    with swap:
+        return await coroutine
+
+
 def _run_in(func: F, make_scope: Callable[[], Scope]) -> F:
     """`func` so wrapped that its body runs in a scope of its own and its caller never does."""
 
@@ -172,8 +177,11 @@ def _run_in(func: F, make_scope: Callable[[], Scope]) -> F:
             return await func(*args, **kwargs)
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        with _Resumable(make_scope()):
-            return func(*args, **kwargs)
+        swap = _Resumable(make_scope())
+        with swap:
+            result = func(*args, **kwargs)
+        # What is called like a function and is none: an object with `async def __call__`, a plain wrapper.
+        return _finish(result, swap) if inspect.iscoroutine(result) else result
 
     wrapper: Callable[..., Any] = function
     if inspect.isasyncgenfunction(func):
@@ -211,7 +219,19 @@ class _ScopeContext:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _leave(self._open.pop())
+        scope = self._innermost()
+        self._open.remove(scope)
+        _leave(scope)
+
+    def _innermost(self) -> Scope:
+        """What was entered last here: other threads and tasks may have entered the same object, and what
+        they entered is theirs to leave."""
+        scope: Scope | None = _scope.get()
+        while scope is not None:
+            if scope in self._open:
+                return scope
+            scope = scope.outer
+        raise TenantContextError()
 
     def __call__(self, func: F) -> F:
         return _run_in(func, self._make_scope)

@@ -21,6 +21,14 @@ def tenant_of(obj: models.Model) -> Any:
     return None if field is None else obj.__dict__.get(field.attname)
 
 
+def belongs_elsewhere(obj: models.Model, key: Any) -> bool:
+    """Whether `obj` belongs to another tenant than the one with `key`. A new or shared object does not."""
+    owner = tenant_of(obj)
+    if owner is None or owner == key:
+        return False
+    return bool(tenant_key(table_map(obj._meta.apps).tenant_fields[obj._meta.db_table], owner) != key)
+
+
 def check_references(obj: models.Model, key: Any, tables: TableMap | None = None) -> None:
     """Raise `CrossTenantReference` when an object that `obj` holds by a foreign key (a generic one too)
     belongs to another tenant than `key`. Only what is in memory is looked at: no query."""
@@ -30,12 +38,12 @@ def check_references(obj: models.Model, key: Any, tables: TableMap | None = None
     tables = tables or table_map(obj._meta.apps)
     for name, related in cache.items():
         meta: Any = getattr(related, "_meta", None)
-        field = None if meta is None else tables.tenant_fields.get(meta.db_table)
+        field: Any = None if meta is None else tables.tenant_fields.get(meta.db_table)
         own = own_field(field, type(related))
         if own is None:
             continue
         owner = related.__dict__.get(own.attname)
-        if owner is not None and owner != key and tenant_key(own, owner) != key:
+        if owner is not None and owner != key and tenant_key(field, owner) != key:
             raise CrossTenantReference(
                 f"{obj._meta.label}.{name} refers to {meta.label} {related.pk}, which belongs to another tenant."
             )

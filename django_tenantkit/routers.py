@@ -6,20 +6,40 @@ from typing import Any
 
 from django.db import models
 
+from .context import current_scope, describe
 from .exceptions import CrossTenantReference
-from .references import tenant_of
+from .references import belongs_elsewhere, tenant_of
 
 
 class TenantRouter:
     """Name it in DATABASE_ROUTERS. Django asks it whenever an object is given to a foreign key or added
-    to a many-to-many, which is where a reference to another tenant's object is first known."""
+    to a many-to-many, and before anything is written through an object's related managers: there a
+    reference to another tenant's object is first known."""
+
+    def db_for_write(self, model: type[models.Model], **hints: Any) -> str | None:
+        """None (no opinion), or `CrossTenantReference` when the object that is written, or whose related
+        objects are, belongs to another tenant than the current one."""
+        if isinstance(instance := hints.get("instance"), models.Model):
+            _refuse_foreign(instance)
+        return None
 
     def allow_relation(self, obj1: models.Model, obj2: models.Model, **hints: Any) -> bool | None:
-        """None (no opinion), or `CrossTenantReference` when both belong to tenants and not to one."""
+        """None (no opinion), or `CrossTenantReference` when both belong to tenants and not to one, or one
+        of them to another than the current one."""
         first, second = tenant_of(obj1), tenant_of(obj2)
         if first is not None and second is not None and first != second:
             raise CrossTenantReference(
                 f"{obj1._meta.label} {obj1.pk} and {obj2._meta.label} {obj2.pk} belong to different tenants and "
                 "cannot refer to each other."
             )
+        _refuse_foreign(obj1 if second is None else obj2)
         return None
+
+
+def _refuse_foreign(obj: models.Model) -> None:
+    scope = current_scope()
+    if scope.key is not None and belongs_elsewhere(obj, scope.key):
+        raise CrossTenantReference(
+            f"{obj._meta.label} {obj.pk} belongs to another tenant than the current one, {describe(scope)}. Nothing "
+            "here can refer to it or be written through it; enter its tenant with `tenant_context(...)`."
+        )

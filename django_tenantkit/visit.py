@@ -9,7 +9,7 @@ from django.urls import get_script_prefix
 
 from .access import Access, known_user
 from .conf import MadeOf, conf
-from .context import guarded_context, security
+from .context import guarded_context, logger, security
 from .decorators import wants_tenant
 from .exceptions import AmbiguousTenant, NoCurrentTenant, TenantAccessDenied, TenantkitError, TenantNotFound
 from .lookup import Name
@@ -168,6 +168,7 @@ class Visit:
         """The answer for `error`. What the view did to the session goes no further, a log-in neither. To
         the client an unknown tenant and a forbidden one look the same, in the headers too."""
         request = self.request
+        logger.info("%r: %s", request.path, error)  # clients are told less
         self._look_at_user()
         response = answer(request, case_of(error) or "unknown", self.tenant)
         request.META.pop("CSRF_COOKIE_NEEDS_UPDATE", None)

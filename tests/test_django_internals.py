@@ -14,6 +14,7 @@ from django.apps.registry import Apps
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.models import QuerySet
 from django.db.models.base import Model
 from django.db.models.fields import related
 from django.db.models.fields.related_descriptors import ForwardManyToOneDescriptor
@@ -50,6 +51,9 @@ SOURCES = {
     "Apps.clear_cache": (Apps.clear_cache, "dffec5a71043"),
     "BaseDatabaseSchemaEditor._create_index_sql": (BaseDatabaseSchemaEditor._create_index_sql, "32d0635115bc"),
     "BaseDatabaseSchemaEditor._field_indexes_sql": (BaseDatabaseSchemaEditor._field_indexes_sql, "89709fe1469e"),
+    "SQLCompiler.get_default_columns": (compiler.SQLCompiler.get_default_columns, "7c8a7afcfbb0"),
+    "Model._prepare_related_fields_for_save": (Model._prepare_related_fields_for_save, "d6d6a4ed2512"),
+    "QuerySet.bulk_update": (QuerySet.bulk_update, "2369a42464b0"),
     "Model._save_table": (Model._save_table, "2a39268c21f5"),
     "ForwardManyToOneDescriptor.get_object": (ForwardManyToOneDescriptor.get_object, "de2821c02770"),
 }

@@ -168,12 +168,25 @@ class TenantCompiler(_Compiler):
             alias, _ = query.table_alias(table)
             if alias not in query.alias_map or query.alias_refcount[alias] == 1:
                 result.append(f", {self.quote_name_unless_alias(alias)}")
-                if (field := fields.get(table)) is not None:
+                if (field := fields.get(table) or fields.get(_unquoted(table))) is not None:
                     conditions.append(self.tenant_condition(alias, field))
                     values.append(self.tenant_value(field, scope))
         if conditions:
             self.where = ScopedWhere(" AND ".join(conditions), values, self.where)
         return result, params
+
+    def get_default_columns(
+        self, select_mask: Any, start_alias: Any = None, opts: Any = None, from_parent: Any = None
+    ) -> Any:
+        """The columns of objects. `only()` and `defer()` do not leave the tenant out: an object would be
+        taken for a new one, and accepted by another tenant's objects."""
+        query = self.query
+        if select_mask and self.executes and not query.combinator and not query.where.contains_over_clause:
+            meta = opts or query.get_meta()
+            own = own_field(self.tables.tenant_fields.get(meta.db_table), meta.model)
+            if own is not None:
+                select_mask = {**select_mask, own: {}}
+        return super().get_default_columns(select_mask, start_alias, opts, from_parent)
 
     def scoped_where(self, alias: str, table: str, where: Any) -> Any:
         """`where` with the tenant's condition on `table`, or as it is for a shared table and unscoped."""
@@ -182,6 +195,11 @@ class TenantCompiler(_Compiler):
         if field is None or scope.reason is not None:
             return where
         return ScopedWhere(self.tenant_condition(alias, field), [self.tenant_value(field, scope)], where)
+
+
+def _unquoted(table: str) -> str:
+    """The name of a table that `extra()` was given in quotes, or with a schema in front."""
+    return table.replace('"', "").rpartition(".")[2]
 
 
 def _and_on(clause: Any, sql: str, condition: str) -> str:
@@ -224,11 +242,15 @@ class TenantInsertCompiler(TenantCompiler):
                         f"{label}({field.name}=tenant, ...), or enter it with `tenant_context(tenant)`."
                     )
                 setattr(obj, attname, value)
-            elif key is not None and value != key and tenant_key(field, value) != key:
-                raise CrossTenantReference(
-                    f"This {label} names another tenant than the current one, {describe(scope)}. "
-                    f"Leave its tenant out, or enter that tenant with `tenant_context(...)`."
-                )
+            elif key is not None and value != key:
+                if tenant_key(field, value) != key:
+                    raise CrossTenantReference(
+                        f"This {label} names another tenant than the current one, {describe(scope)}. "
+                        f"Leave its tenant out, or enter that tenant with `tenant_context(...)`."
+                    )
+                setattr(obj, attname, key)
+            elif key is None and _inherited_tenant(obj, field) not in (None, value):
+                raise CrossTenantReference(f"This {label} and its parent in inheritance name different tenants.")
             check_references(obj, value, tables)
 
     def execute_sql(self, returning_fields: Any = None) -> Any:  # type: ignore[override]

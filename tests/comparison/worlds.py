@@ -110,14 +110,16 @@ class Worlds:
 
 
 def dump(value: Any, inside: tuple[Any, ...] = ()) -> Any:
-    """Something comparable that shows all there is in memory: columns, annotations, related objects. What
-    refers back is named only: of equal rows it is open which one a prefetched row refers to."""
+    """Something comparable that shows all there is in memory: columns, annotations, related objects. The
+    tenant's own column is left out: it is loaded even where `only()` does not ask for it. What refers back
+    is named only: of equal rows it is open which one a prefetched row refers to."""
     if isinstance(value, models.Model):
         name = (value._meta.concrete_model._meta.label, value.pk)
         if name in inside:
             return name
         inside = (*inside, name)
-        shown = {name: held for name, held in vars(value).items() if not name.startswith("_")}
+        hidden = {field.attname for field in value._meta.concrete_fields if hasattr(field, "names_the_tenant")}
+        shown = {key: held for key, held in vars(value).items() if key not in hidden and not key.startswith("_")}
         related = {name: dump(held, inside) for name, held in value._state.fields_cache.items()}
         lists = getattr(value, "_prefetched_objects_cache", {})
         many = {name: sorted(repr(dump(row, inside)) for row in rows) for name, rows in lists.items()}

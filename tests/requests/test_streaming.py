@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 from django.core.cache import cache
+from django.http import FileResponse
 
 from django_tenantkit import get_current_tenant, tenant_context
+from django_tenantkit.streaming import carry_body
 from tests.aio import in_this_thread
 from tests.requests.conftest import AsyncHostClient, logged_in
 
@@ -56,6 +58,14 @@ def test_a_body_without_a_tenant_has_none(client, acme):
     answer = client.get("/later-links/", headers={"host": "example.com"})
     with tenant_context(acme):
         assert answer.getvalue() == b"//"
+
+
+def test_a_file_is_left_to_the_server(tmp_path):
+    (tmp_path / "file").write_text("content")
+    with (tmp_path / "file").open("rb") as file:
+        response = FileResponse(file)
+        carry_body(response, None)
+        assert response.file_to_stream is file
 
 
 def test_a_template_is_rendered_in_the_tenant(client, acme):

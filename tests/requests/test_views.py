@@ -39,6 +39,12 @@ def test_tenant_data_without_a_tenant_is_a_bad_request(client, db):
     assert client.get("/optional-data/", headers=NOBODY).status_code == 400
 
 
+def test_the_log_says_what_the_client_is_not_told(client, db, caplog):
+    with caplog.at_level(logging.INFO, "django_tenantkit"):
+        client.get("/optional-data/", headers=NOBODY)
+    assert "'/optional-data/': testapp.Customer belongs to tenants" in caplog.text
+
+
 def test_tenant_data_lost_in_a_tenant_is_the_programs_fault(client, acme):
     with pytest.raises(NoCurrentTenant):
         client.get("/lost/", headers=ACME)

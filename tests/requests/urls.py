@@ -170,6 +170,12 @@ def session_value(request):
     return HttpResponse(str(request.session.get("basket")))
 
 
+@cache_page(60)
+@vary_on_tenant
+async def acounted(request):
+    return counted(request)
+
+
 def health(request):
     return HttpResponse("ok")
 
@@ -188,6 +194,7 @@ urlpatterns = [
     path("counted/", counted),
     path("cached/", cache_page(60)(counted)),
     path("cached-varied/", cache_page(60)(vary_on_tenant(counted))),
+    path("acached-varied/", acounted),
     path("streamed/", streamed),
     path("astreamed/", astreamed),
     path("streamed-with-an-end/", streamed_with_an_end),
