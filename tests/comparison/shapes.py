@@ -147,13 +147,14 @@ def prefetched(draw: Draw, draft: Draft) -> Draft:
 def sliced(draw: Draw, draft: Draft) -> Draft:
     """In an order that leaves nothing open, perhaps a part; or in some order, as a whole."""
     kind = draw(st.sampled_from(["nothing", "some", "total", "total"]))
-    if kind == "some" and not draft.columns:
-        return draft.then(f"order_by({draw(st.sampled_from(columns(draft.model))).name!r})")
-    if kind != "total":
-        return draft
-    names = draft.columns or ("pk", *draft.annotations)
-    direction = draw(st.sampled_from(["", "-"]))
-    draft = draft.then(f"order_by({', '.join(repr(direction + name) for name in names)})", ordered=True)
+    if not draft.ordered:
+        if kind == "some" and not draft.columns:
+            return draft.then(f"order_by({draw(st.sampled_from(columns(draft.model))).name!r})")
+        if kind != "total":
+            return draft
+        direction = draw(st.sampled_from(["", "-"]))
+        names = ", ".join(repr(direction + name) for name in draft.columns or ("pk", *draft.annotations))
+        draft = draft.then(f"order_by({names})", ordered=True)
     if draw(st.booleans()):
         low, length = draw(st.integers(0, 3)), draw(st.integers(1, 5))
         draft = replace(draft, code=f"{draft.code}[{low}:{low + length}]", sliced=True)
