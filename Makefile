@@ -35,8 +35,8 @@ bench: $(STAMP)  ## Measure
 django-suite: $(STAMP)  ## Run Django's own tests on these backends
 	$(BIN)/python -m tests.django_suite $(ARGS)
 
-test-services: $(STAMP)  ## Run the tests that need PgBouncer, Redis or Citus
-	$(BIN)/python -m pytest -m services $(ARGS)
+test-services: $(STAMP)  ## Run the tests that need PgBouncer, Redis or Citus, and show what they counted
+	$(BIN)/python -m pytest -m services -s $(ARGS)
 
 test-browser: $(STAMP)  ## Run the tests that need a web browser
 	$(BIN)/python -m pytest -m browser $(ARGS)

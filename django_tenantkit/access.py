@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -10,60 +11,88 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.db import connections, router
 from django.db.models.signals import post_delete, post_migrate, post_save
 from django.utils.asyncio import async_unsafe
-from django.utils.functional import SimpleLazyObject
+from django.utils.functional import SimpleLazyObject, empty
 from django.utils.module_loading import import_string
 
-from .conf import conf
+from .conf import Settings, conf, made_of
 from .context import security
-from .exceptions import TenantAccessDenied, TenantSuspended, TenantUnavailable
+from .exceptions import TenantAccessDenied, TenantkitError, TenantSuspended, TenantUnavailable
+from .lookup import is_stand_in
 from .memory import Memory, now_and_on_commit
 from .models import Membership, TenantStatus
 
-_verdicts: Memory[bool] = Memory()
+#: What a policy says: yes or no, or the user's roles in the tenant, of which none is no.
+Verdict = bool | tuple[str, ...]
+
+_verdicts: Memory[Verdict] = Memory()
+#: Apart from the others, so that made-up names push out no answer on a tenant.
+_verdicts_on_stand_ins: Memory[Verdict] = Memory()
 _NOBODY_YET: Final = object()
 _ACTIVE = TenantStatus.ACTIVE
 
 
-def members_only(user: Any, tenant: Any) -> bool:
+def members_only(user: Any, tenant: Any) -> list[str]:
     """The default policy: active users with a `Membership` in the tenant, superusers included. Users of
-    another class than AUTH_USER_MODEL are refused, as their keys mean something else."""
+    another class than AUTH_USER_MODEL are refused, as their keys mean something else. Returns the role."""
     if not isinstance(user, get_user_model()) or not user.is_active:
-        return False
-    return Membership.objects.filter(user_id=user.pk, tenant_id=tenant.pk).exists()
+        return []
+    return list(Membership.objects.filter(user_id=user.pk, tenant_id=tenant.pk).values_list("role", flat=True))
 
 
-def allowed(user: Any, tenant: Any) -> bool:
+def allowed(user: Any, tenant: Any) -> Verdict:
     """What TENANTKIT_ACCESS_POLICY says of an authenticated user. Asked at most once in
-    TENANTKIT_ACCESS_SECONDS; a change of the user, the tenant or a membership is noticed at once."""
-    path, pk = conf.ACCESS_POLICY, user.pk
+    TENANTKIT_ACCESS_SECONDS; a change of the user, the tenant or a membership is noticed at once. For a
+    tenant that there is not it is asked too, and the answer is no."""
+    user = in_full(user)
+    return _verdict(user, user.pk, tenant)
+
+
+def _verdict(user: Any, pk: Any, tenant: Any) -> Verdict:
+    path, seconds = _rule()
+    key = (path, user.__class__, pk, tenant.pk)
+    if (verdict := _verdicts.get(key, seconds)) is not None:
+        return verdict
     if pk is None:
         return _ask(path, user, tenant)
-    key = (path, user.__class__, pk, tenant.pk)
-    verdict = _verdicts.get(key, conf.ACCESS_SECONDS)
-    if verdict is not None:
-        return verdict
-    memory = _verdicts.during(connections[router.db_for_read(Membership)])
-    if memory is not _verdicts and (verdict := memory.get(key, conf.ACCESS_SECONDS)) is not None:
+    verdicts, size = _verdicts, conf.ACCESS_SIZE
+    if is_stand_in(tenant):
+        verdicts, size = _verdicts_on_stand_ins, conf.LOOKUP_MISSES
+        if (verdict := verdicts.get(key, seconds)) is not None:
+            return verdict
+    memory = verdicts.during(connections[router.db_for_read(Membership)])
+    if memory is not verdicts and (verdict := memory.get(key, seconds)) is not None:
         return verdict
     generation = memory.generation
     verdict = _ask(path, user, tenant)
-    memory.put(key, verdict, conf.ACCESS_SIZE, generation)
+    memory.put(key, verdict, size, generation)
     return verdict
+
+
+@made_of(Settings.ACCESS_POLICY, Settings.ACCESS_SECONDS)
+def _rule(path: str, seconds: float) -> tuple[str, float]:
+    return path, seconds
 
 
 def forget(user_id: Any = None, tenant_id: Any = None) -> None:
     """Forget the answers of the policy on a user, on a tenant, on a user in a tenant, or all. For policies
     that depend on more than the user, the tenant and its memberships."""
 
-    def concerned(key: tuple[Any, ...], verdict: bool) -> bool:
+    def concerned(key: tuple[Any, ...], verdict: Verdict) -> bool:
         return (user_id is None or key[2] == user_id) and (tenant_id is None or key[3] == tenant_id)
 
     _verdicts.forget(concerned)
+    _verdicts_on_stand_ins.forget(concerned)
 
 
 @async_unsafe("A policy may ask the database. Decide in a thread: sync_to_async(allowed)(user, tenant).")
-def _ask(path: str, user: Any, tenant: Any) -> bool:
-    return bool(import_string(path)(user, tenant))
+def _ask(path: str, user: Any, tenant: Any) -> Verdict:
+    policy = import_string(path)
+    if not is_stand_in(tenant):
+        answer = policy(user, tenant)
+        return tuple(answer) if isinstance(answer, list | tuple | set | frozenset) else bool(answer)
+    with suppress(Exception):  # it may miss rows that belong to each tenant
+        policy(user, tenant)
+    return False
 
 
 class Access:
@@ -74,6 +103,10 @@ class Access:
     passed: Any = _NOBODY_YET
     presumed: Any = _NOBODY_YET
     refused: Any = _NOBODY_YET
+    _deciding = False
+    #: The key of the user who passed, and that user's roles in the tenant: for policies of the database.
+    user: Any = None
+    roles: tuple[str, ...] = ()
 
     def __init__(self, request: Any, tenant: Any, by_client: bool) -> None:
         self.request = request
@@ -83,7 +116,11 @@ class Access:
     def __call__(self) -> None:
         user = getattr(self.request, "user", None)
         if user is not self.passed:
-            self._decide(user)
+            self._deciding = True
+            try:
+                self._decide(user)
+            finally:
+                self._deciding = False
 
     def can_presume(self) -> bool:
         """Whether the user is nobody or would be read from a session, so that a client that sent none is
@@ -107,15 +144,28 @@ class Access:
         user = getattr(self.request, "user", None)
         return user is self.passed or user is self.presumed
 
+    def settle(self) -> None:
+        """Decide on a user who is known without a query, before the first statement that may be for the
+        tenant. A refusal is not raised here, where it could end in the middle of a log-in."""
+        if not self._deciding and not self.is_settled() and _is_known(getattr(self.request, "user", None)):
+            with suppress(TenantkitError):
+                self()
+
     def _decide(self, user: Any) -> None:
         known = known_user(self.request)
-        if not (not self.by_client if known is None else allowed(known, self.tenant)):
+        pk = None if known is None else known.pk
+        verdict = not self.by_client if known is None else _verdict(known, pk, self.tenant)
+        if not verdict:
             if user is not self.refused:
                 self.refused = user
-                who = "an anonymous user" if known is None else f"user {known.pk}"
-                security.warning("%s may not act in tenant %s: %r", who, self.tenant.slug, self.request.path)
+                who = "an anonymous user" if known is None else f"user {pk}"
+                name = self.tenant.slug if not is_stand_in(self.tenant) else f"{self.tenant.slug!r}, which is unknown"
+                security.warning("%s may not act in tenant %s: %r", who, name, self.request.path)
             raise TenantAccessDenied()
-        self._check_status()
+        if self.tenant.status != _ACTIVE:
+            self._check_status()
+        self.user = pk
+        self.roles = verdict if isinstance(verdict, tuple) else ()
         self.passed = user
 
     def _check_status(self) -> None:
@@ -128,14 +178,33 @@ class Access:
             raise TenantUnavailable(f"{slug} is in maintenance. Try again later.")
 
 
+def in_full(user: Any) -> Any:
+    """`user`, or the one whom Django keeps behind it: each question to the former takes as long as ten to
+    the latter."""
+    if type(user) is not SimpleLazyObject:
+        return user
+    state = object.__getattribute__(user, "__dict__")
+    if state["_wrapped"] is empty:
+        SimpleLazyObject._setup(user)  # type: ignore[attr-defined]
+    return state["_wrapped"]
+
+
+def _is_known(user: Any) -> bool:
+    """Whether `user` is an object that has been loaded: a view's authentication has put it there."""
+    if type(user) is SimpleLazyObject:
+        return object.__getattribute__(user, "__dict__")["_wrapped"] is not empty
+    return user is not None
+
+
 def known_user(request: Any) -> Any:
     """The authenticated user of `request`, or None. Where the client sent no session, to look at the user
     is no reason for the response to vary on cookies."""
-    user, session = getattr(request, "user", None), getattr(request, "session", None)
+    session = getattr(request, "session", None)
     accessed = session is not None and session.accessed
+    user = in_full(getattr(request, "user", None))
     known = user if user is not None and user.is_authenticated else None
-    if session is not None and session.session_key is None:
-        session.accessed = accessed
+    if not accessed and session is not None and session.session_key is None:
+        session.accessed = False
     return known
 
 

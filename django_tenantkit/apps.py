@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.apps import AppConfig, apps
+from django.apps import AppConfig
 from django.core.exceptions import ImproperlyConfigured
-from django.db import models
 from django.db.backends.signals import connection_created
-from django.db.models.signals import pre_delete
+from django.db.models.signals import post_migrate, pre_migrate
 
 from . import fields as _fields  # noqa: F401 - its receiver must be there before any model is made
-from .backends.compiler import shared_deletion
-from .context import current_scope
-from .exceptions import CrossTenantReference, TenantDeletionRefused
-from .registry import table_map
 
 
 class TenantkitConfig(AppConfig):
@@ -25,17 +20,16 @@ class TenantkitConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Refuse foreign engines, guard the deletion of shared rows, register the checks, notice changes."""
+        """Refuse foreign engines, register the checks, notice changes, guard databases that are migrated."""
         from . import access, checks, lookup, sessions  # noqa: F401
+        from .lifecycle import guard
 
         access.connect()
         lookup.connect()
         sessions.connect()
         connection_created.connect(refuse_foreign_engine, dispatch_uid="django_tenantkit.engine")
-        tables = table_map(apps)
-        for model in apps.get_models():
-            if model._meta.db_table in tables.referenced:
-                pre_delete.connect(refuse_shared_deletion, sender=model, dispatch_uid="django_tenantkit.shared")
+        pre_migrate.connect(guard.before_migrate, sender=self, dispatch_uid="django_tenantkit.guard")
+        post_migrate.connect(guard.after_migrate, sender=self, dispatch_uid="django_tenantkit.guard")
 
 
 def refuse_foreign_engine(sender: Any, connection: Any, **kwargs: Any) -> None:
@@ -48,14 +42,3 @@ def refuse_foreign_engine(sender: Any, connection: Any, **kwargs: Any) -> None:
             "rows of tenants. Use django_tenantkit.backends.postgresql or .sqlite3, or give your engine the mixins "
             "of django_tenantkit.backends."
         )
-
-
-def refuse_shared_deletion(sender: type[models.Model], **kwargs: Any) -> None:
-    """Raise before anything is written when a shared row that tenants can refer to is deleted inside a
-    tenant. Such models are never deleted without collecting, so the receiver costs no fast path."""
-    tables = table_map(sender._meta.apps)
-    if sender._meta.db_table in tables.tenant_tables:
-        raise TenantDeletionRefused()
-    if current_scope().reason is None:
-        reference = tables.referenced[sender._meta.db_table]
-        raise CrossTenantReference(shared_deletion(sender._meta.label, reference))

@@ -33,25 +33,41 @@ class Setting(Generic[T]):
     def __get__(self, instance: object | None, owner: type) -> Any:
         if instance is None:
             return self
-        # `settings` raises and catches errors of its own for each setting that is not there: 2 us, six times
-        # a request. The object that it wraps is asked, each time, so nothing is kept and nothing missed.
-        wrapped = object.__getattribute__(settings, "_wrapped")
-        return getattr(settings if wrapped is empty else wrapped, self.name, self.default)
+        return getattr(_project(), self.name, self.default)
 
 
-class MadeOf(Generic[T]):
-    """What `make` makes of settings, made again when one of their values is another. `given` is compared,
-    so nothing is kept for longer than the settings stay what they are."""
+def _project() -> Any:
+    """The project's settings. `settings` raises and catches errors of its own for each one that is not there:
+    2 us, many times a request. What it wraps is asked, each time, so nothing is kept and nothing missed."""
+    wrapped = object.__getattribute__(settings, "_wrapped")
+    return settings if wrapped is empty else wrapped
 
-    def __init__(self, make: Callable[..., T]) -> None:
-        self.make = make
-        self._known: tuple[Any, T] | None = None
 
-    def __call__(self, *given: Any) -> T:
-        known = self._known
-        if known is None or known[0] != given:
-            known = self._known = (deepcopy(given), self.make(*given))
-        return known[1]
+def made_of(*several: Setting[Any]) -> Callable[[Callable[..., T]], Callable[[], T]]:
+    """Makes a function without arguments of one that takes the values of some settings. Its answer is kept
+    until one of them has another value. They are read and compared each time, so nothing is kept for longer
+    than the settings stay what they are."""
+
+    def decorate(make: Callable[..., T]) -> Callable[[], T]:
+        known: tuple[list[tuple[str, Any, Any]], Any] = ([(one.name, one.default, empty) for one in several], None)
+
+        def made() -> T:
+            nonlocal known
+            given, answer = known
+            project = _project()
+            for name, default, value in given:
+                if getattr(project, name, default) != value:
+                    break
+            else:
+                return answer  # type: ignore[no-any-return]
+            values = [getattr(project, one.name, one.default) for one in several]
+            given = [(one.name, one.default, deepcopy(value)) for one, value in zip(several, values, strict=True)]
+            known = given, make(*values)
+            return known[1]
+
+        return made
+
+    return decorate
 
 
 class Settings:
@@ -104,7 +120,8 @@ class Settings:
     LOOKUP_MISSES = Setting(1_000, "How many unknown names a process remembers, apart from the tenants it knows.")
 
     ACCESS_POLICY = Setting(
-        "django_tenantkit.access.members_only", "Who may act in a tenant: `policy(user, tenant) -> bool`."
+        "django_tenantkit.access.members_only",
+        "Who may act in a tenant: `policy(user, tenant)` returns whether the user may, or the user's roles there.",
     )
     ACCESS_SECONDS = Setting(30, "How long, in seconds, a process may rely on an answer of the access policy.")
     ACCESS_SIZE = Setting(10_000, "How many answers of the access policy a process remembers.")
@@ -131,6 +148,44 @@ class Settings:
         "Whether the admin of a new tenant gets a mail, from the templates `django_tenantkit/welcome_subject.txt` and "
         "`welcome_body.txt`.",
     )
+    OWNER_ROLE = Setting(
+        "{database}_owner", "The PostgreSQL role that owns the tables; `{database}` stands for the database's name."
+    )
+    APPLICATION_ROLE = Setting(
+        "{database}_app", "The PostgreSQL role that requests run as; the USER of DATABASES is this role or a member."
+    )
+    OPERATOR_ROLE = Setting(
+        "{database}_operator", "The PostgreSQL role that sees the rows of all tenants: that of `unscoped(reason)`."
+    )
+    SYSTEM_ROLE = Setting(
+        "{database}_system", "The PostgreSQL role that logs in for migrations and lifecycle commands."
+    )
+    SYSTEM_DATABASE: Setting[dict[str, Any] | None] = Setting(
+        None,
+        "How migrations and lifecycle commands log in: what differs from the entry in DATABASES, such as USER and "
+        "PASSWORD. None: as DATABASES says.",
+    )
+    OPERATOR_DATABASE: Setting[dict[str, Any] | None] = Setting(
+        None,
+        "How `unscoped(reason)` logs in, where the web's login is no member of the operator's role: what differs from "
+        "the entry in DATABASES. None: as TENANTKIT_SYSTEM_DATABASE says.",
+    )
+    WEB_MAY_OPERATE = Setting(
+        False,
+        "Whether the login in DATABASES is made a member of the operator's role: `unscoped(reason)` then needs no "
+        "connection of its own, and whoever runs SQL of their own through the application sees all tenants.",
+    )
+    SESSION_VARIABLES: Setting[dict[str, str]] = Setting(
+        {},
+        "More settings that ride along with each statement, for policies and triggers: name of the setting "
+        '(`"app.region"`) to the dotted path of a function that returns its value, a string.',
+    )
+    SIGNED_CONTEXT: Setting[str | list[str] | None] = Setting(
+        None,
+        "A secret, or several of which the first one signs. With it each statement carries a keyed digest of its "
+        "tenant, user and role, and after the next `migrate` policies refuse a context without the right one.",
+    )
+
     SLUG_QUARANTINE = Setting(90, "Days for which the slug and the domains of an erased tenant stay reserved.")
 
 

@@ -1,4 +1,5 @@
-"""Constraints that contain the tenant in SQL and leave it out in Python."""
+"""Constraints that contain the tenant in SQL and leave it out in Python. Policies are here too, under the
+name that migrations have for them; they are made in `policies.py`."""
 
 from __future__ import annotations
 
@@ -10,7 +11,11 @@ from django.db.models.constraints import UniqueConstraint
 from django.db.utils import DEFAULT_DB_ALIAS
 
 from .context import current_scope
+from .policies import GlobalRows, RoleRows, TenantPolicy, UserRows
+from .references import tenant_of
 from .registry import tenant_field
+
+__all__ = ["GlobalRows", "RoleRows", "TenantPolicy", "TenantUniqueConstraint", "UserRows"]
 
 _OPCLASSES = {
     "UUIDField": "uuid_ops",
@@ -74,7 +79,7 @@ class TenantUniqueConstraint(UniqueConstraint):
         if current_scope().reason is None:
             return super().validate(model, instance, exclude, using)  # type: ignore[arg-type]
         field = tenant_field(model)
-        owner = _owner(instance)
+        owner = tenant_of(instance)
         if owner is None:
             return None  # the INSERT refuses it, and says what to write
         setattr(instance, field.attname, owner)
@@ -84,9 +89,3 @@ class TenantUniqueConstraint(UniqueConstraint):
         return isinstance(other, TenantUniqueConstraint) and super().__eq__(other) is True
 
     __hash__ = UniqueConstraint.__hash__
-
-
-def _owner(instance: models.Model) -> Any:
-    """The key of the tenant that the instance names, in whichever of its tables' tenant fields."""
-    fields = [field for field in instance._meta.concrete_fields if getattr(field, "names_the_tenant", False)]
-    return next((key for field in fields if (key := getattr(instance, field.attname)) is not None), None)

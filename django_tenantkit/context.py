@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
@@ -37,25 +37,49 @@ class TenantLike(Protocol):
     def slug(self) -> str: ...
 
 
+class Guard(Protocol):
+    """What keeps a request's tenant data out of reach until its user was decided on (see `access.py`).
+    `user` and `roles` are that user's key and roles in the tenant, once decided."""
+
+    @property
+    def user(self) -> Any: ...
+    @property
+    def roles(self) -> Sequence[str]: ...
+    def __call__(self) -> None: ...
+    def is_settled(self) -> bool: ...
+    def settle(self) -> None: ...
+
+
 class Scope:
     """What the running code may reach: `key` is the tenant's primary key, or None; `reason` is set
     when unscoped. `guard`, when set, is called before tenant data is touched and raises when the
-    user of the request may not (see `access.py`)."""
+    user of the request may not. `user` and `roles` say who acts, for the database's policies; `sent` is
+    what a connection made of all this last, see `backends/postgresql/session.py`."""
 
-    __slots__ = ("guard", "key", "outer", "reason", "removed", "tenant")
+    __slots__ = ("guard", "key", "outer", "reason", "removed", "roles", "sent", "tenant", "user")
 
     def __init__(
         self,
         tenant: TenantLike | None = None,
         reason: str | None = None,
-        guard: Callable[[], None] | None = None,
+        guard: Guard | None = None,
+        user: Any = None,
+        roles: Sequence[str] = (),
     ) -> None:
         self.tenant = tenant
         self.key: Any = None if tenant is None else tenant.pk
         self.reason = reason
         self.guard = guard
+        self.user = user
+        self.roles = roles
+        self.sent: Any = None
         self.outer: Scope | None = None
         self.removed = False
+
+    def actor(self) -> tuple[Any, Sequence[str]]:
+        """The key and the roles of the user who acts here, as far as is known."""
+        guard = self.guard
+        return (self.user, self.roles) if guard is None else (guard.user, guard.roles)
 
 
 _NOTHING = Scope()
@@ -243,13 +267,24 @@ class tenant_context(_ScopeContext):  # noqa: N801 - reads as a verb phrase, lik
     `tenant_context(None)` runs with no tenant. Raises `TypeError` for anything that is not a saved
     tenant. Do not hold the `with` form open across a `yield` of a plain generator: the caller would
     run in the generator's tenant while it is suspended. Decorate the generator instead.
+
+    `user` (a user or its key) and `roles` (names) say who acts, to policies of the database that ask for
+    `tenantkit.user` and `tenantkit.roles`. Left out, they are those of the surrounding context: the user in
+    any tenant, the roles in the same one only.
     """
 
-    def __init__(self, tenant: TenantLike | None) -> None:
-        super().__init__(tenant)
+    def __init__(self, tenant: TenantLike | None, user: Any = None, roles: Sequence[str] | None = None) -> None:
+        super().__init__(tenant, user, roles)
 
-    def _scope_for(self, tenant: TenantLike | None) -> Scope:
-        return Scope(_checked(tenant))
+    def _scope_for(self, tenant: TenantLike | None, user: Any, roles: Sequence[str] | None) -> Scope:
+        scope = Scope(_checked(tenant))
+        found_user, found_roles = _scope.get().actor()
+        scope.user = found_user if user is None else getattr(user, "pk", user)
+        if roles is not None:
+            scope.roles = _checked_roles(roles)
+        elif scope.user == found_user and scope.key == _scope.get().key:
+            scope.roles = found_roles
+        return scope
 
 
 class unscoped(_ScopeContext):  # noqa: N801
@@ -265,7 +300,7 @@ class unscoped(_ScopeContext):  # noqa: N801
     def _scope_for(self, reason: str) -> Scope:
         if not isinstance(reason, str) or not reason.strip():
             raise TypeError('unscoped() needs a reason that a reader of the log understands: unscoped(reason="...")')
-        return Scope(reason=reason)
+        return Scope(reason=reason, user=_scope.get().actor()[0])
 
     def _make_scope(self) -> Scope:
         scope = super()._make_scope()
@@ -305,9 +340,7 @@ class guarded_context(contained):  # noqa: N801
 
     __slots__ = ()
 
-    def __init__(
-        self, tenant: TenantLike | None, guard: Callable[[], None] | None = None, where: str = "guarded_context"
-    ) -> None:
+    def __init__(self, tenant: TenantLike | None, guard: Guard | None = None, where: str = "guarded_context") -> None:
         self.where = where
         self.inside = Scope(tenant, None, guard)
 
@@ -317,7 +350,7 @@ class guarded_context(contained):  # noqa: N801
 
     def withdraw(self) -> None:
         """Go on with no tenant: the user may not act in it, and what runs now does not need one."""
-        self.inside.tenant = self.inside.key = self.inside.guard = None
+        self.inside.tenant = self.inside.key = self.inside.guard = self.inside.sent = None
 
 
 def carry_tenant(func: F) -> F:
@@ -332,6 +365,12 @@ def describe(scope: Scope) -> str:
     if scope.tenant is not None:
         return f"tenant {scope.tenant.slug}"
     return f"unscoped ({scope.reason})" if scope.reason else "no tenant"
+
+
+def _checked_roles(roles: Sequence[str]) -> Sequence[str]:
+    if isinstance(roles, str) or any("," in role for role in roles):
+        raise TypeError(f"roles are a list of names without commas, got {roles!r}")
+    return tuple(roles)
 
 
 def _checked(tenant: TenantLike | None) -> TenantLike | None:

@@ -73,6 +73,10 @@ class TenantStatusRefused(TenantkitError):
     """The tenant's status does not allow this; nothing was changed. `list_tenants` shows the status."""
 
 
+class RolesRefused(TenantkitError):
+    """The roles of the database cannot be what the settings say; nothing was changed."""
+
+
 class QuotaExceeded(TenantkitError):
     """The tenant's plan does not allow more of this."""
 

@@ -22,6 +22,7 @@ from django.db.models.utils import make_model_tuple
 
 from .conf import conf
 from .context import current_scope
+from .policies import attach_policy, policy_of
 from .registry import tenant_field
 
 
@@ -78,6 +79,8 @@ class TenantField(TenantReference):
     serializers, Django's and DRF's, and it offers no other tenant as a choice."""
 
     names_the_tenant = True
+    #: Whether rows without a tenant are everybody's to read, as `GlobalRows` in the model's constraints says.
+    shares_rows_of_nobody = False
     forward_related_accessor_class = _CurrentTenantDescriptor
     _implied = ("on_delete", "editable", "blank", "related_name", "limit_choices_to", "serialize")
 
@@ -111,11 +114,16 @@ def carries_tenant(model: type[models.Model]) -> bool:
 
 
 def _complete(sender: type[models.Model], **kwargs: Any) -> None:
-    """Give a model that was just prepared the tenant field that its kind of table needs."""
+    """Give a model that was just prepared the tenant field that its kind of table needs, and its policy. Models
+    in migration state have both by what was written."""
     if sender._meta.auto_created:
         _complete_through(sender)
     elif sender.__module__ != "__fake__" and not sender._meta.proxy and not sender._meta.abstract:
         _complete_child(sender)
+        attach_policy(sender)
+    policy = None if sender._meta.proxy else policy_of(sender)
+    if policy is not None and policy.shares_rows_of_nobody:
+        tenant_field(sender).shares_rows_of_nobody = True
 
 
 def _complete_child(model: type[models.Model]) -> None:
@@ -143,6 +151,7 @@ def _complete_through(through: type[models.Model]) -> None:
     def complete(*models_at_ends: type[models.Model]) -> None:
         if tenant_field(through) is None and any(map(carries_tenant, models_at_ends)):
             through.add_to_class("tenant", TenantField())
+            attach_policy(through)
 
     through._meta.apps.lazy_model_operation(complete, *ends)
 

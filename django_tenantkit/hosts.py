@@ -12,7 +12,7 @@ from typing import Any, SupportsIndex
 
 from django.core.exceptions import ValidationError
 
-from .conf import MadeOf, conf
+from .conf import Settings, made_of
 from .context import get_current_tenant
 from .lookup import Name, find
 from .names import base_domains, normalise_host, validate_slug
@@ -27,7 +27,7 @@ _NETLOC = "tenants"
 _HOST_AND_PORT = re.compile(r"[a-z0-9.-]+(:[0-9]+)?", re.IGNORECASE)
 
 
-@MadeOf
+@made_of(Settings.BASE_DOMAIN, Settings.RESERVED_NAMES)
 def _reader(base: str | list[str], reserved: list[str]) -> Callable[[str], Name | None]:
     """Reads hosts under these settings, and remembers some."""
     bases = base_domains()
@@ -54,7 +54,7 @@ def _reader(base: str | list[str], reserved: list[str]) -> Callable[[str], Name 
 def read_host(host: str) -> Name | None:
     """What `host`, with or without port, names: a slug under a base domain, a custom domain, nobody; or
     None for a base domain itself and for reserved names under it."""
-    return _reader(conf.BASE_DOMAIN, conf.RESERVED_NAMES)(host)
+    return _reader()(host)
 
 
 def is_slug(text: str) -> bool:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from functools import partial
-from typing import Any, NamedTuple
+from functools import lru_cache, partial
+from typing import Any, Final, NamedTuple
+from uuid import UUID, uuid5
 
 from asgiref.sync import sync_to_async
 from django.apps import apps
 from django.db import connections, models, router
 from django.db.models.base import ModelState
 from django.db.models.signals import post_delete, post_init, post_migrate, post_save, pre_init
+from django.utils.timezone import now
 
 from .conf import conf
+from .exceptions import TenantNotFound
 from .memory import Memory, now_and_on_commit
 
 
@@ -28,36 +31,44 @@ class Name(NamedTuple):
 class _Row:
     """A tenant as it was read. Each request gets an object of its own: what it does to it stays there."""
 
-    __slots__ = ("json", "key", "model", "plain", "using", "values")
+    __slots__ = ("json", "key", "model", "plain", "uid", "using", "values")
 
-    def __init__(self, tenant: Any) -> None:
-        model: Any = type(tenant)
+    def __init__(self, model: Any, using: str, values: dict[str, Any]) -> None:
         self.model = model
-        self.using = tenant._state.db
-        self.key = tenant.pk
-        self.values = {field.attname: getattr(tenant, field.attname) for field in model._meta.concrete_fields}
-        self.json = [name for name, value in self.values.items() if isinstance(value, dict | list)]
+        self.using = using
+        self.key = values[model._meta.pk.attname]
+        self.values = values
+        self.json = [name for name, value in values.items() if isinstance(value, dict | list)]
+        self.uid = str(values["uid"])
         #: Whether an object can be made as unpickling makes it, in a third of the time of `from_db()`.
         self.plain = model.__init__ is models.Model.__init__ and not (
             pre_init.has_listeners(model) or post_init.has_listeners(model)
         )
 
+    @classmethod
+    def of(cls, tenant: Any) -> _Row:
+        fields = type(tenant)._meta.concrete_fields
+        return cls(type(tenant), tenant._state.db, {field.attname: getattr(tenant, field.attname) for field in fields})
+
     def tenant(self) -> Any:
         values = dict(self.values)
         for name in self.json:
             values[name] = deepcopy(values[name]) if values[name] else type(values[name])()
-        if not self.plain:
-            return self.model.from_db(self.using, list(values), list(values.values()))
-        tenant = self.model.__new__(self.model)
-        tenant.__dict__ = values
-        state = tenant._state = ModelState()
-        state.db, state.adding = self.using, False
+        if self.plain:
+            tenant = self.model.__new__(self.model)
+            tenant.__dict__ = values
+            state = tenant._state = ModelState()
+            state.db, state.adding = self.using, False
+        else:
+            tenant = self.model.from_db(self.using, list(values), list(values.values()))
+        tenant._state.tenantkit_uid = self.uid
         return tenant
 
 
 _rows: Memory[_Row] = Memory()
 _misses: Memory[bool] = Memory()
 _KINDS = frozenset({"slug", "uid", "domain"})
+_NOWHERE: Final = UUID("5ab42ab9-2a38-5d06-9a3b-6a2ff3ea4f6d")
 
 
 def find(name: Name) -> Any:
@@ -108,6 +119,27 @@ async def afind_by_domain(host: str) -> Any:
     return await afind(Name("domain", host))
 
 
+def stand_in(name: Name) -> Any:
+    """A tenant that there is not, for a client who named it: what a request does on the way to its refusal
+    is the same then as for a tenant that there is. It has the name, a key and a uid that nobody has,
+    and the defaults of the model's other fields. Nobody may act in it, and it cannot be saved."""
+    model: Any = apps.get_model(conf.TENANT_MODEL)
+    tenant = _stand_in(model, router.db_for_read(model), name.kind, name.value[:255]).tenant()
+    tenant._tenantkit_stand_in = True
+    tenant.save_base = _refuse_to_save
+    return tenant
+
+
+def is_stand_in(tenant: Any) -> bool:
+    """Whether `tenant` is no tenant, but stands in for one that a client named."""
+    return bool(getattr(tenant, "_tenantkit_stand_in", False))
+
+
+def uid_of(tenant: Any) -> str:
+    """The uid of a tenant that was found, as text. It was made when the tenant was read: it takes long."""
+    return tenant._state.tenantkit_uid  # type: ignore[no-any-return]
+
+
 def forget(tenant: Any = None) -> None:
     """Forget one tenant, or everything. `save()` and `delete()` do it by themselves; call it after
     `QuerySet.update()`, which sends no signals."""
@@ -143,14 +175,28 @@ def _read(name: Name) -> Any:
     tenant = _query(name)
     if tenant is None:
         misses.put(name[:2], True, conf.LOOKUP_MISSES, generations[1])
-    else:
-        rows.put(name[:2], _Row(tenant), conf.LOOKUP_SIZE, generations[0])
-    return tenant
+        return None
+    row = _Row.of(tenant)
+    rows.put(name[:2], row, conf.LOOKUP_SIZE, generations[0])
+    return row.tenant()
+
+
+def tenants_of(user: Any) -> list[Any]:
+    """The tenants in which `user` has a membership, by slug, whatever the current tenant: for a page on which
+    somebody chooses where to work. Not from a cache."""
+    tenants = _objects(conf.TENANT_MODEL)
+    if connections[tenants.db].vendor == "postgresql":
+        return list(tenants.raw("SELECT * FROM tenantkit.my_tenants(%s)", [user.pk]))
+    return list(tenants.filter(memberships__user_id=user.pk).order_by("slug"))
 
 
 def _query(name: Name) -> Any:
+    """PostgreSQL shows a tenant no other one, and keeps these two look-ups for functions of ours."""
+    tenants = _objects(conf.TENANT_MODEL)
+    if connections[tenants.db].vendor == "postgresql":
+        return next(iter(tenants.raw("SELECT * FROM tenantkit.find_tenant(%s, %s)", [name.kind, name.value])), None)
     if name.kind != "domain":
-        return _objects(conf.TENANT_MODEL).filter(**{name.kind: name.value}).first()
+        return tenants.filter(**{name.kind: name.value}).first()
     domains = _objects(conf.DOMAIN_MODEL).filter(domain=name.value, verified_at__isnull=False)
     domain: Any = domains.select_related("tenant").first()
     return None if domain is None else domain.tenant
@@ -160,6 +206,42 @@ def _objects(label: str) -> models.Manager[Any]:
     """The base manager: a project's default manager may leave tenants out."""
     manager: models.Manager[Any] = apps.get_model(label)._base_manager
     return manager
+
+
+@lru_cache(maxsize=1024)
+def _stand_in(model: type[models.Model], using: str, kind: str, value: str) -> _Row:
+    digest = uuid5(_NOWHERE, f"{kind}:{value}")
+    given = {"uid": digest, "slug": value, "name": value, "created_at": now()}
+    values = {}
+    for field in model._meta.concrete_fields:
+        name = field.attname
+        values[name] = given[name] if name in given else _blank(field)
+        if field.primary_key:
+            values[name] = _unused_key(field, digest, using)
+    return _Row(model, using, values)
+
+
+def _blank(field: Any) -> Any:
+    """The field's default, unless a function of the project would have to be asked: it may ask a database."""
+    if not field.has_default():
+        return None if field.db_default is not models.NOT_PROVIDED else field.get_default()
+    return field.get_default() if field.default in (dict, list) or not callable(field.default) else None
+
+
+def _unused_key(field: Any, digest: UUID, using: str) -> Any:
+    """A value that no tenant's key has: sequences give no negative numbers, and do not come this far."""
+    while field.remote_field is not None:
+        field = field.target_field
+    if isinstance(field, models.UUIDField):
+        return digest
+    if not isinstance(field, models.IntegerField):
+        return str(digest)
+    low, high = connections[using].ops.integer_field_range(field.get_internal_type())
+    return low + digest.int % -low if low < 0 else high - digest.int % (high // 2)
+
+
+def _refuse_to_save(*args: Any, **kwargs: Any) -> None:
+    raise TenantNotFound()
 
 
 def _tenant_changed(instance: Any, using: str, **kwargs: Any) -> None:

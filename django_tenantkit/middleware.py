@@ -11,6 +11,7 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.http import HttpRequest, HttpResponseBase
 
 from .access import known_user
+from .duplicates import answer_duplicate
 from .exceptions import NoCurrentTenant, TenantkitError
 from .lookup import afind, find
 from .responses import case_of
@@ -47,9 +48,9 @@ class TenantMiddleware:
         visit.prepare()
         with visit.context:
             if visit.prefix is None:
-                return visit.send(visit.conclude(self.get_response(request)))
+                return visit.send(self.get_response(request))
             with script_prefix(visit.prefix):
-                return visit.send(visit.conclude(self.get_response(request)))
+                return visit.send(self.get_response(request))
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
         visit = Visit(request)
@@ -64,7 +65,8 @@ class TenantMiddleware:
         visit.prepare()
         with visit.context, script_prefix(visit.prefix):
             response = await self.get_response(request)
-            return visit.send(await _here_or_in_a_thread(visit.conclude, response))
+            sent: HttpResponseBase = await _here_or_in_a_thread(visit.send, response)
+            return sent
 
     @property
     def process_view(self) -> Callable[..., Any]:
@@ -89,12 +91,13 @@ class TenantMiddleware:
 
     def process_exception(self, request: Any, exception: Exception) -> HttpResponseBase | None:
         """The answer for an error of this package that a view lets through: access denied, suspended, no
-        tenant named. None for any other error, and for the lack of a tenant where one was named."""
+        tenant named, and for a duplicate within the tenant that only the database saw. None for any other
+        error, and for the lack of a tenant where one was named."""
         visit: Visit = request._tenantkit
         if case_of(exception) is None or (isinstance(exception, NoCurrentTenant) and request.tenant is not None):
-            return None
+            return answer_duplicate(request, exception)
         assert isinstance(exception, TenantkitError)
-        return visit.refuse(exception)
+        return visit.excuse(exception)
 
 
 async def _auser(request: Any) -> Any:

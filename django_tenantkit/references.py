@@ -1,12 +1,16 @@
-"""Which tenant an object belongs to, and that it refers to no other tenant's objects."""
+"""Which tenant an object belongs to, that it refers to no other tenant's objects, and that no tenant
+deletes what others can refer to."""
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from django.db import models
+from django.utils.functional import LazyObject
 
-from .exceptions import CrossTenantReference
+from .context import current_scope
+from .exceptions import CrossTenantReference, TenantDeletionRefused
 from .registry import TableMap, own_field, table_map
 
 
@@ -16,17 +20,39 @@ def tenant_key(field: models.Field[Any, Any], value: Any) -> Any:
 
 
 def tenant_of(obj: models.Model) -> Any:
-    """The key of the tenant that `obj` belongs to; None for a shared or a new object."""
-    field = own_field(table_map(obj._meta.apps).tenant_fields.get(obj._meta.db_table), type(obj))
-    return None if field is None else obj.__dict__.get(field.attname)
+    """The key of the tenant that `obj` belongs to, by what is in memory; None for a shared or a new object."""
+    return _tenant_in_memory(obj, table_map(obj._meta.apps))[1]
 
 
-def belongs_elsewhere(obj: models.Model, key: Any) -> bool:
+def _tenant_in_memory(obj: models.Model, tables: TableMap) -> tuple[Any, Any]:
+    """A tenant field and the key. A child in multi-table inheritance has it in the column of each of its tables, and
+    in one of them where the others were deferred."""
+    meta = obj._meta
+    state = (obj._wrapped if isinstance(obj, LazyObject) else obj).__dict__
+    for model in (meta.model, *meta.all_parents):
+        field = tables.tenant_fields.get(model._meta.db_table)
+        own = own_field(field, model)
+        if own is not None and (key := state.get(own.attname)) is not None:
+            return field, key
+    return None, None
+
+
+def tenant_field_to_load(model: type[models.Model], asked: Container[Any], tables: TableMap) -> Any:
+    """The tenant field by which `tenant_of` knows an object that is loaded with the fields `asked` only; None
+    for a shared model. It is in a table of which more than the key was asked for, so that saving the object
+    writes to no other; where there is none, in the own table."""
+    meta = model._meta
+    used = {field.model._meta.db_table for field in meta.concrete_fields if field in asked and not field.primary_key}
+    chain = [parent for parent in (model, *meta.all_parents) if parent._meta.db_table in tables.tenant_fields]
+    chain.sort(key=lambda parent: parent._meta.db_table not in used)
+    fields = (own_field(tables.tenant_fields[parent._meta.db_table], parent) for parent in chain)
+    return next((field for field in fields if field is not None), None)
+
+
+def belongs_elsewhere(obj: models.Model, key: Any, tables: TableMap | None = None) -> bool:
     """Whether `obj` belongs to another tenant than the one with `key`. A new or shared object does not."""
-    owner = tenant_of(obj)
-    if owner is None or owner == key:
-        return False
-    return bool(tenant_key(table_map(obj._meta.apps).tenant_fields[obj._meta.db_table], owner) != key)
+    field, owner = _tenant_in_memory(obj, tables or table_map(obj._meta.apps))
+    return owner is not None and owner != key and bool(tenant_key(field, owner) != key)
 
 
 def check_references(obj: models.Model, key: Any, tables: TableMap | None = None) -> None:
@@ -37,13 +63,22 @@ def check_references(obj: models.Model, key: Any, tables: TableMap | None = None
         return
     tables = tables or table_map(obj._meta.apps)
     for name, related in cache.items():
-        meta: Any = getattr(related, "_meta", None)
-        field: Any = None if meta is None else tables.tenant_fields.get(meta.db_table)
-        own = own_field(field, type(related))
-        if own is None:
-            continue
-        owner = related.__dict__.get(own.attname)
-        if owner is not None and owner != key and tenant_key(field, owner) != key:
+        if isinstance(related, models.Model) and belongs_elsewhere(related, key, tables):
             raise CrossTenantReference(
-                f"{obj._meta.label}.{name} refers to {meta.label} {related.pk}, which belongs to another tenant."
+                f"{obj._meta.label}.{name} refers to {related._meta.label} {related.pk}, which belongs to another "
+                "tenant."
             )
+
+
+def check_deletion(model: type[models.Model]) -> None:
+    """Raise where rows of `model` are not deleted: `TenantDeletionRefused` for tenants; `CrossTenantReference`
+    for shared rows that rows of tenants can refer to, unless unscoped. The same whether or not they do."""
+    table, tables = model._meta.db_table, table_map(model._meta.apps)
+    if table in tables.tenant_tables:
+        raise TenantDeletionRefused()
+    if table in tables.referenced and current_scope().reason is None:
+        raise CrossTenantReference(
+            f"{model._meta.label} is shared by all tenants and rows of tenants can refer to it "
+            f"({tables.referenced[table]}), so it is not deleted inside a tenant. Delete it for all of them: with "
+            'unscoped(reason="..."): ...'
+        )

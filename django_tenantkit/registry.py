@@ -34,16 +34,20 @@ class TableMap:
 
     def _references(self, source: list[type[models.Model]]) -> Iterable[tuple[str, str]]:
         for model in source:
-            if model._meta.db_table not in self.tenant_fields:
-                continue
-            for field in model._meta.local_fields:
-                relation: Any = field.remote_field
-                target = relation.model if relation else None
-                if target is None or isinstance(target, str):
-                    continue
-                for table in _tables(target):
+            meta: Any = model._meta
+            if meta.db_table in self.tenant_fields:
+                targets = [(field, field.remote_field.model) for field in meta.local_fields if field.remote_field]
+            else:
+                targets = [(field, model) for field in meta.private_fields if self._deletes_rows_of_tenants(field)]
+            for field, target in targets:
+                for table in () if isinstance(target, str) else _tables(target):
                     if table not in self.tenant_fields:
-                        yield table, f"{model._meta.label}.{field.name}"
+                        yield table, f"{meta.label}.{field.name}"
+
+    def _deletes_rows_of_tenants(self, field: Any) -> bool:
+        """Whether a private field is a generic relation to a tenant table."""
+        target: Any = field.remote_field.model if hasattr(field, "bulk_related_objects") else None
+        return hasattr(target, "_meta") and target._meta.db_table in self.tenant_fields
 
 
 def _tables(model: type[models.Model]) -> Iterable[str]:

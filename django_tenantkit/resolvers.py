@@ -11,14 +11,16 @@ from django.core.exceptions import ImproperlyConfigured, SynchronousOnlyOperatio
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
-from .conf import MadeOf, conf
+from .conf import Settings, conf, made_of
 from .exceptions import MalformedTenantName
 from .hosts import NOBODY, is_slug, read_host
-from .lookup import Name, find
+from .lookup import Name, find, uid_of
 from .models import TenantStatus
 
-_SERVED = frozenset({TenantStatus.ACTIVE, TenantStatus.SUSPENDED, TenantStatus.MAINTENANCE})
-_UNREAD: Final = object()
+#: Where a tenant stands that is there for clients.
+SERVED = frozenset({TenantStatus.ACTIVE, TenantStatus.SUSPENDED, TenantStatus.MAINTENANCE})
+#: What a visit says of its host until somebody asks.
+UNREAD: Final = object()
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -126,27 +128,25 @@ class PathResolver(Resolver):
         return Name("slug" if is_slug(slug) else NOBODY, slug, prefix=head + slug)
 
 
-@MadeOf
-def _chain(paths: list[str]) -> tuple[Resolver, ...]:
+@made_of(Settings.RESOLVERS)
+def chain(paths: list[str]) -> tuple[Resolver, ...]:
+    """The resolvers of TENANTKIT_RESOLVERS."""
     return tuple(import_string(path)() for path in paths)
 
 
-def chain() -> tuple[Resolver, ...]:
-    """The resolvers of TENANTKIT_RESOLVERS."""
-    return _chain(conf.RESOLVERS)
-
-
 def host_name(request: HttpRequest) -> Name | None:
-    """What the host of `request` names. Read once per request, by `request.get_host()`, which checks it."""
-    name: Any = getattr(request, "_tenantkit_host", _UNREAD)
-    if name is _UNREAD:
-        name = request._tenantkit_host = read_host(request.get_host())  # type: ignore[attr-defined]
-    return name  # type: ignore[no-any-return]
+    """What the host of `request` names. Read once per visit, by `request.get_host()`, which checks it."""
+    visit = getattr(request, "_tenantkit", None)
+    if visit is None:
+        return read_host(request.get_host())
+    if visit.host is UNREAD:
+        visit.host = read_host(request.get_host())
+    return visit.host  # type: ignore[no-any-return]
 
 
 def served(tenant: Any) -> Any:
     """`tenant`, or None for one that is not there for clients: half made, being erased, erased."""
-    return tenant if tenant is not None and tenant.status in _SERVED else None
+    return tenant if tenant is not None and tenant.status in SERVED else None
 
 
 def host_uid(request: HttpRequest) -> str:
@@ -154,11 +154,11 @@ def host_uid(request: HttpRequest) -> str:
     client names besides."""
     visit = getattr(request, "_tenantkit", None)
     if visit is not None and visit.host_tenant is not None:
-        return str(visit.host_tenant.uid)
+        return uid_of(visit.host_tenant)
     for resolver in chain():
         name = None if resolver.by_client else resolver.name(request)
         if name is not None and (tenant := served(find(name))) is not None:
-            return str(tenant.uid)
+            return uid_of(tenant)
     return ""
 
 

@@ -58,27 +58,35 @@ def answer(request: Any, case: str, tenant: Any = None) -> HttpResponseBase:
     if case == "denied":
         case = "unknown"
         choice = conf.RESPONSES.get(case) if choice is None else choice
-    shown = tenant if case in ("suspended", "maintenance") else None
-    response = _refusal(request, case, _STATUS[case] if choice is None else choice, shown)
-    response.headers["Cache-Control"] = "no-store"
-    # The same for all: which of them was read on the way here is nobody's business.
-    patch_vary_headers(response, ("Accept", "Cookie"))
+    status = _STATUS[case] if choice is None else choice
+    response: HttpResponse
+    if isinstance(status, str):
+        response = _for_this_client(HttpResponseRedirect(status))
+    else:
+        shown = tenant if case in ("suspended", "maintenance") else None
+        response = refusal(request, case, status, gettext(_DETAIL[case]), tenant=shown)
+        if case == "maintenance":
+            response.headers["Retry-After"] = str(conf.RETRY_AFTER)
     response._tenantkit_answer = True  # type: ignore[attr-defined]
     return response
 
 
-def _refusal(request: Any, case: str, choice: int | str, tenant: Any) -> HttpResponseBase:
-    if isinstance(choice, str):
-        return HttpResponseRedirect(choice)
-    detail = gettext(_DETAIL[case])
-    response: HttpResponseBase
-    if request.get_preferred_type(["text/html", "application/json"]) == "application/json":
-        response = JsonResponse({"detail": detail}, status=choice)
-    else:
-        context = {"detail": detail, "tenant": tenant, "retry_after": conf.RETRY_AFTER}
-        response = HttpResponse(_page(case, context), status=choice)
-    if case == "maintenance":
-        response.headers["Retry-After"] = str(conf.RETRY_AFTER)
+def refusal(
+    request: Any, case: str, status: int, detail: str, errors: dict[str, Any] | None = None, tenant: Any = None
+) -> HttpResponse:
+    """A refusal in the form that the client prefers: a page from `django_tenantkit/<case>.html`, or JSON. `errors`,
+    where they are given, are the JSON of an API, whose clients get a page only if they ask for one."""
+    forms = ["text/html", "application/json"] if errors is None else ["application/json", "text/html"]
+    if (request.get_preferred_type(forms) or forms[0]) == "application/json":
+        return _for_this_client(JsonResponse({"detail": detail} if errors is None else errors, status=status))
+    context = {"detail": detail, "tenant": tenant, "retry_after": conf.RETRY_AFTER}
+    return _for_this_client(HttpResponse(_page(case, context), status=status))
+
+
+def _for_this_client(response: HttpResponse) -> HttpResponse:
+    response.headers["Cache-Control"] = "no-store"
+    # The same for all: which of them was read on the way here is nobody's business.
+    patch_vary_headers(response, ("Accept", "Cookie"))
     return response
 
 

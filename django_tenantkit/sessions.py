@@ -6,8 +6,7 @@ deletes the cookie. It is found out when the session is loaded, so it costs no s
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from functools import partial
+from functools import lru_cache
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -28,15 +27,30 @@ def bind(request: Any) -> bool:
     session = getattr(request, "session", None)
     if session is None or session.session_key is None:
         return False
-    if conf.BIND_SESSIONS:
-        session.load = partial(_load, request, session, session.load)
-        session.aload = partial(_aload, request, session, session.aload)
+    session._tenantkit_request = request
+    session.__class__ = _bound(session.__class__)
     return True
 
 
-def _load(request: Any, session: Any, load: Callable[[], Any]) -> Any:
-    data = load()
-    if SESSION_KEY not in data or data.get(BOUND_TO) == (host := host_uid(request)):
+class _Bound:
+    """Mixin for the session of a request. The store's own methods find what is stored."""
+
+    def load(self) -> Any:
+        return _unless_void(self, super().load())  # type: ignore[misc]
+
+    async def aload(self) -> Any:
+        return await sync_to_async(_unless_void)(self, await super().aload())  # type: ignore[misc]
+
+
+@lru_cache(maxsize=16)
+def _bound(kind: type) -> type:
+    return kind if issubclass(kind, _Bound) else type(kind.__name__, (_Bound, kind), {"__module__": kind.__module__})
+
+
+def _unless_void(session: Any, data: Any) -> Any:
+    if SESSION_KEY not in data or data.get(BOUND_TO) == (host := host_uid(session._tenantkit_request)):
+        return data
+    if not conf.BIND_SESSIONS:
         return data
     security.warning(
         "A session of user %s, begun at tenant %r, was used at tenant %r; it is void there.",
@@ -46,11 +60,6 @@ def _load(request: Any, session: Any, load: Callable[[], Any]) -> Any:
     )
     session._session_key = None  # as Django's own stores do for a key that they do not know
     return {}
-
-
-async def _aload(request: Any, session: Any, aload: Callable[[], Awaitable[Any]]) -> Any:
-    data = await aload()
-    return await sync_to_async(_load)(request, session, lambda: data)
 
 
 def connect() -> None:

@@ -8,35 +8,37 @@ from django.http import HttpResponseBase
 from django.urls import get_script_prefix
 
 from .access import Access, known_user
-from .conf import MadeOf, conf
+from .conf import Settings, conf, made_of
 from .context import guarded_context, logger, security
 from .decorators import wants_tenant
 from .exceptions import AmbiguousTenant, NoCurrentTenant, TenantAccessDenied, TenantkitError, TenantNotFound
-from .lookup import Name
-from .resolvers import Resolver, chain, served
+from .lookup import Name, is_stand_in, stand_in
+from .resolvers import SERVED, UNREAD, Resolver, chain, served
 from .responses import answer, case_of
 from .sessions import bind
 from .streaming import carry_body
-from .varying import add_vary, store_only_with_vary
+from .varying import add_vary, store_with_care
 
 #: One resolver's finding: the name that it read and the tenant of that name, if there is one.
 Finding = tuple[Resolver, Name, Any]
 
 
 class Visit:
-    """One request, as `TenantMiddleware` sees it. `error` is what is wrong with a tenant that the client
-    named; it is held back until the view is known, as a view may do without a tenant."""
+    """One request, as `TenantMiddleware` sees it."""
 
     context: guarded_context
+    #: What the host names, see `host_name()`.
+    host: Any = UNREAD
+    #: The tenant that is named, or what stands in for one that the client named and that there is not.
     tenant: Any = None
     #: The tenant that the host names, and not just the client.
     host_tenant: Any = None
     access: Access | None = None
-    error: TenantkitError | None = None
     #: What `reverse()` puts in front, where the path named the tenant.
     prefix: str | None = None
     #: The headers that were asked, for `Vary`.
     vary: tuple[str, ...] = ()
+    varied = False
     #: Whether a user logged in during this request.
     logged_in = False
     #: Whether the view runs without a tenant, so that there is nothing to refuse any more.
@@ -44,8 +46,10 @@ class Visit:
 
     def __init__(self, request: Any) -> None:
         self.request = request
-        self.public = is_public(request.path_info)
-        self.chain = () if self.public else chain()
+        exact, starts, resolvers = _site()
+        path = request.path_info
+        self.public = path in exact or path.startswith(starts)
+        self.chain = () if self.public else resolvers
         for resolver in self.chain:
             if vary := resolver.vary:
                 self.vary += vary
@@ -62,38 +66,34 @@ class Visit:
         if len(findings) > 1:
             # A host that is nobody's domain says no more than one that is none of ours: the rest decides.
             findings = [f for f in findings if f[1].kind != "domain" or served(f[2])] or findings
-        by_client, named, error = True, None, None
+        by_client, unknown_host = True, None
         for resolver, name, found in findings:
-            tenant = served(found)
-            key = name[:2] if tenant is None else tenant.pk
-            if named is not None and named != key:
+            tenant = found if found is not None and found.status in SERVED else None
+            if not resolver.by_client:
+                by_client, self.host_tenant, unknown_host = False, tenant, name if tenant is None else None
+            if tenant is None:
+                tenant = stand_in(name)
+            if self.tenant is not None and self.tenant.pk != tenant.pk:
                 security.warning("%s names more than one tenant: %s", self.request.path, [f[1] for f in findings])
                 raise AmbiguousTenant()
-            named = key
-            by_client = by_client and resolver.by_client
-            if tenant is None:
-                error = TenantNotFound(f"There is no tenant {name.value!r}. `list_tenants` shows those that exist.")
-            elif self.tenant is None or not resolver.by_client:
+            if self.tenant is None or not resolver.by_client:
                 self.tenant = tenant
                 self.request.tenant_named_by = resolver.named_by
-            if not resolver.by_client:
-                self.host_tenant = tenant
             if name.prefix:
                 self._take_off(name.prefix)
-        self.error = error
+        if unknown_host is not None:
+            raise TenantNotFound(f"There is no tenant {unknown_host.value!r}. `list_tenants` shows those that exist.")
         self.request.tenant = self.tenant
         if self.tenant is not None:
             self.access = Access(self.request, self.tenant, by_client)
-        elif error is not None and not by_client:
-            raise error
 
     def prepare(self) -> None:
         """Make the request ready for what comes after: its URLconf, its cached page, its context."""
         request = self.request
-        if self.tenant is None and self.error is None and (urlconf := conf.PUBLIC_URLCONF):
+        if self.tenant is None and (urlconf := conf.PUBLIC_URLCONF):
             request.urlconf = urlconf
-        if self.vary and self.host_tenant is None:
-            store_only_with_vary(request)
+        if (self.vary and self.host_tenant is None) or (self.access is not None and self.access.by_client):
+            store_with_care(request)
         self.context = guarded_context(self.tenant, self.access, "TenantMiddleware")
 
     def _take_off(self, prefix: str) -> None:
@@ -110,20 +110,21 @@ class Visit:
         where the named one is out of bounds; any other may still find out who the client is, and until
         then the guard keeps it from the tenant's data."""
         wanted = wants_tenant(view)
-        if self.tenant is None and self.error is None:
+        access = self.access
+        if access is None:
             if wanted or (wanted is None and self._requires_tenant()):
                 raise NoCurrentTenant("This view needs a tenant, and nothing in the request names one.")
             return
-        access, optional = self.access, wanted is False
-        if access is not None and not access.by_client and not self.has_session and access.can_presume():
+        optional = wanted is False
+        if not access.by_client and not self.has_session and access.can_presume():
             access.presume()
-        elif access is not None and access.by_client and known_user(self.request) is None:
+        elif access.by_client and known_user(self.request) is None:
             if optional:
                 self._withdraw()
         else:
             try:
-                self.check()
-            except (TenantNotFound, TenantAccessDenied):
+                access()
+            except TenantAccessDenied:
                 if not optional:
                     raise
                 self._withdraw()
@@ -145,24 +146,21 @@ class Visit:
 
     # -- after the view
 
-    def check(self) -> None:
-        """Raise what keeps the request from its tenant, as far as is known by now."""
-        if self.error is not None:
-            raise self.error
-        if self.access is not None:
-            self.access()
-
-    def conclude(self, response: HttpResponseBase) -> HttpResponseBase:
-        """The response that the client may see: the view's, or the refusal that its user turned out to
-        deserve."""
-        settled = self.error is None and (self.access is None or self.access.is_settled())
-        if settled or self.waived or hasattr(response, "_tenantkit_answer"):
-            return response
+    def objection(self) -> TenantkitError | None:
+        """What keeps the user whom the request has by now from its tenant, if anything does."""
+        access = self.access
+        if access is None or self.waived or access.is_settled():
+            return None
         try:
-            self.check()
+            access()
         except TenantkitError as error:
-            return self.refuse(error, instead_of=response)
-        return response
+            return error
+        return None
+
+    def excuse(self, error: TenantkitError) -> HttpResponseBase:
+        """The answer where the view failed with `error`: who may not act in the tenant hears nothing else."""
+        denied = isinstance(error, TenantAccessDenied)
+        return self.refuse(error if denied else self.objection() or error)
 
     def refuse(self, error: TenantkitError, instead_of: HttpResponseBase | None = None) -> HttpResponseBase:
         """The answer for `error`. What the view did to the session goes no further, a log-in neither. To
@@ -170,10 +168,11 @@ class Visit:
         request = self.request
         logger.info("%r: %s", request.path, error)  # clients are told less
         self._look_at_user()
-        response = answer(request, case_of(error) or "unknown", self.tenant)
+        case = case_of(error) or "unknown"
+        response = answer(request, "unknown" if case == "denied" and is_stand_in(self.tenant) else case, self.tenant)
         request.META.pop("CSRF_COOKIE_NEEDS_UPDATE", None)
         if (session := getattr(request, "session", None)) is not None:
-            if self.logged_in:
+            if self.logged_in or (session.session_key is not None and not self.has_session):
                 session.flush()
             if session.session_key is None:
                 session.clear()
@@ -183,7 +182,12 @@ class Visit:
         return response
 
     def send(self, response: HttpResponseBase) -> HttpResponseBase:
-        """`response`, ready to leave: what it varies on, and its body in the right tenant."""
+        """What the client may see: `response`, or the refusal that its user turned out to deserve. Ready to
+        leave: with what it varies on, and its body in the right tenant."""
+        if self.access is not None and not self.access.is_settled() and not hasattr(response, "_tenantkit_answer"):
+            error = self.objection()
+            if error is not None:
+                response = self.refuse(error, instead_of=response)
         if self.vary:
             self.add_vary(response)
         if response.streaming:
@@ -193,15 +197,17 @@ class Visit:
     def add_vary(self, response: HttpResponseBase) -> None:
         """Name the headers that were asked in `Vary`."""
         by_session = "Cookie" in self.vary and self.host_tenant is None and self.has_session
-        add_vary(self.request, response, self.vary, by_session)
+        add_vary(response, self.vary, by_session)
+        self.varied = True
+
+    def may_store(self) -> bool:
+        """Whether a cache of Django's may keep the page as it is now. One that was made for a client who has
+        not been let in may not: another one would get it, who is."""
+        admitted = self.access is None or self.waived or self.access.is_settled()
+        return admitted and (self.varied or not self.vary)
 
 
-@MadeOf
-def _public(paths: list[str]) -> tuple[frozenset[str], tuple[str, ...]]:
-    return frozenset(paths), tuple(path for path in paths if path.endswith("/"))
-
-
-def is_public(path: str) -> bool:
-    """Whether `path` is one of TENANTKIT_PUBLIC_PATHS."""
-    exact, starts = _public(conf.PUBLIC_PATHS)
-    return path in exact or path.startswith(starts)
+@made_of(Settings.PUBLIC_PATHS, Settings.RESOLVERS)
+def _site(public: list[str], _resolvers: list[str]) -> tuple[frozenset[str], tuple[str, ...], tuple[Resolver, ...]]:
+    """The public paths, the beginnings of public paths, and the resolvers."""
+    return frozenset(public), tuple(path for path in public if path.endswith("/")), chain()

@@ -15,10 +15,8 @@ DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="only-for-the-example-set-SECRET_KEY-wherever-others-can-reach-it")
 
 
-def database() -> dict[str, Any]:
-    """DATABASE_URL with an engine that scopes the rows of tenants. `manage.py demo` needs none: it starts an
-    embedded PostgreSQL."""
-    url = env.str("DATABASE_URL", default="postgresql:///tenantkit_example")
+def database(url: str) -> dict[str, Any]:
+    """An entry of DATABASES with an engine that scopes the rows of tenants."""
     parsed: dict[str, Any] = env.db_url_config(url)
     engine = "sqlite3" if url.startswith("sqlite") else "postgresql"
     parsed["ENGINE"] = f"django_tenantkit.backends.{engine}"
@@ -28,8 +26,13 @@ def database() -> dict[str, Any]:
 
 
 # tenants: the engine adds the tenant's condition to every statement; the router refuses references across tenants.
-DATABASES = {"default": database()}
+# `manage.py demo` needs no address: it starts an embedded PostgreSQL.
+DATABASES = {"default": database(env.str("DATABASE_URL", default="postgresql:///tenantkit_example"))}
 DATABASE_ROUTERS = ["django_tenantkit.routers.TenantRouter"]
+
+# tenants: who migrates and works for operators. Both addresses come from `manage.py setup_roles --passwords`.
+if system := env.str("SYSTEM_DATABASE_URL", default=""):
+    TENANTKIT_SYSTEM_DATABASE = {key: database(system)[key] for key in ("USER", "PASSWORD", "HOST", "PORT")}
 
 # tenants: acme.localhost is the tenant "acme"; a verified custom domain or the header X-Tenant-ID name one as well.
 TENANTKIT_BASE_DOMAIN = env.str("BASE_DOMAIN", default="localhost")

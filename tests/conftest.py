@@ -23,7 +23,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     try:
         config.stash[RUN] = databases.begin_run()
-    except (EmbeddedServerError, psycopg.OperationalError) as error:
+    except (EmbeddedServerError, psycopg.OperationalError, databases.NotAllowedError) as error:
         raise pytest.UsageError(f"no database for the tests: {error}") from error
     # Django read the settings before there was a server, and keeps them in this dictionary.
     settings = connections.configure_settings({"default": databases.configured()})

@@ -1,8 +1,9 @@
 """Which database the tests use, and how each process of a run gets one of its own.
 
 Without DATABASE_URL one embedded PostgreSQL serves the whole run; with it, that server does, and
-what the run made there is dropped at its end. The first process that needs tables migrates them
-into a template, and every process clones it. With SQLite each process migrates in memory.
+what the run made there is dropped at its end. The first process that needs tables makes the roles
+and migrates a template as the system; every process clones it, and connects as the application's role.
+With SQLite each process migrates in memory.
 
     pytest process          begin_run()                end_run()
     each worker             configured(), then clone() through the fixture django_db_setup
@@ -15,7 +16,7 @@ import os
 import secrets
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -23,22 +24,33 @@ from django.core.management import call_command
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import sql
 
+from django_tenantkit.sql.roles import Roles
+from django_tenantkit.sql.setup import Wanted, set_up
 from django_tenantkit.testing import embedded
 
 POSTGRESQL = "django_tenantkit.backends.postgresql"
 SQLITE = "django_tenantkit.backends.sqlite3"
 
-#: Where the pytest process leaves the settings of the database for its workers, as JSON.
+#: Where the pytest process leaves, for its workers, the settings of the database and those of the login
+#: that makes databases and roles, as JSON.
 HANDED_DOWN = "TENANTKIT_TEST_DATABASE"
+ADMIN = "TENANTKIT_TEST_ADMIN"
+
+#: What all names of this run begin with: its databases', and its roles', which are global to a server.
+PREFIX = os.environ.setdefault("TENANTKIT_TEST_PREFIX", f"tenantkit_test_{secrets.token_hex(3)}")
+ROLES = Roles(*(f"{PREFIX}_{role}" for role in ("owner", "app", "operator", "system")))
 
 
 class Run:
-    """What one run of pytest has to end: its server, or its databases and role on somebody's server."""
+    """What one run of pytest has to end: its server, or its databases and roles on somebody's server."""
 
     def __init__(self) -> None:
         self.server: embedded.EmbeddedServer | None = None
-        self.owner: dict[str, Any] | None = None
-        self.prefix = f"tenantkit_test_{secrets.token_hex(3)}"
+        self.prefix = PREFIX
+
+
+class NotAllowedError(Exception):
+    """The role of DATABASE_URL may not make the roles and databases of the tests."""
 
 
 def configured() -> dict[str, Any]:
@@ -72,12 +84,14 @@ def begin_run() -> Run:
     settings = configured()
     if settings["ENGINE"] == POSTGRESQL:
         if "DATABASE_URL" in os.environ:
-            run.owner = settings
-            settings = _without_superuser(settings, run.prefix)
+            _must_make_roles(settings)
+            login = {"USER": ROLES.application, "PASSWORD": secrets.token_hex(16)}
         else:
             run.server = embedded.start()
-            settings = run.server.settings()
-        settings["TEST"] = {"NAME": f"{run.prefix}_template"}
+            settings = run.server.settings("postgres", embedded.SUPERUSER)
+            login = {"USER": ROLES.application}
+        os.environ[ADMIN] = json.dumps(settings)
+        settings = settings | login | {"TEST": {"NAME": f"{PREFIX}_template"}}
     os.environ[HANDED_DOWN] = json.dumps(settings)
     return run
 
@@ -85,31 +99,46 @@ def begin_run() -> Run:
 def end_run(run: Run) -> None:
     """Stop the server, or drop what the run made on somebody else's."""
     del os.environ[HANDED_DOWN]
+    admin = os.environ.pop(ADMIN, None)
     if run.server is not None:
         run.server.stop()
-    elif run.owner is not None:
-        with _maintenance(run.owner) as connection:
+    elif admin is not None:
+        with connected(json.loads(admin), "postgres") as connection:
             databases = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
-            for (name,) in connection.execute(databases, [run.prefix]).fetchall():
+            for (name,) in connection.execute(databases, [PREFIX]).fetchall():
                 connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
             roles = "SELECT rolname FROM pg_roles WHERE starts_with(rolname, %s)"
-            for (name,) in connection.execute(roles, [run.prefix]).fetchall():
-                connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+            if names := [sql.Identifier(name) for (name,) in connection.execute(roles, [PREFIX])]:
+                together = sql.SQL(", ").join(names)  # on 16 and newer one may have granted another to a third
+                with suppress(psycopg.errors.InsufficientPrivilege):  # without a superuser they have nothing here
+                    connection.execute(sql.SQL("DROP OWNED BY {}").format(together))
+                connection.execute(sql.SQL("DROP ROLE {}").format(together))
 
 
-def _without_superuser(settings: dict[str, Any], role: str) -> dict[str, Any]:
-    """The settings with a role of this run in place of one whom row-level security does not bind."""
-    with _maintenance(settings) as connection:
-        bypasses = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
-        if connection.execute(bypasses).fetchone() == (False,):
-            return settings
-        password = secrets.token_hex(16)
-        connection.execute(
-            sql.SQL("CREATE ROLE {} LOGIN CREATEDB NOSUPERUSER NOBYPASSRLS PASSWORD {}").format(
-                sql.Identifier(role), sql.Literal(password)
-            )
+def _must_make_roles(settings: dict[str, Any]) -> None:
+    query = """SELECT rolsuper OR rolcreaterole AND rolcreatedb, rolname FROM pg_roles WHERE rolname = current_user"""
+    with connected(settings, "postgres") as connection:
+        allowed, name = connection.execute(query).fetchone() or (False, "?")
+    if not allowed:
+        raise NotAllowedError(
+            f"the role {name} of DATABASE_URL is neither a superuser nor CREATEROLE and CREATEDB, and the tests make "
+            f"roles and databases. Name one that is, or unset DATABASE_URL to use the embedded PostgreSQL."
         )
-    return settings | {"USER": role, "PASSWORD": password}
+
+
+def unguarded(entry: dict[str, Any]) -> dict[str, Any]:
+    """What differs in an entry of `DATABASES` for an engine of Django's: it logs in as the owner of the tables,
+    who sees all rows."""
+    return {"USER": ROLES.system, "OPTIONS": {**entry.get("OPTIONS", {}), "assume_role": ROLES.owner}}
+
+
+def make_roles(settings: dict[str, Any]) -> None:
+    """Make the roles of this run, for those who make databases of their own instead of clones."""
+    name = f"{PREFIX}_roles"
+    with as_admin() as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    with as_admin(name) as admin:
+        _set_up(admin, settings)
 
 
 def clone(connection: BaseDatabaseWrapper, worker: str) -> str:
@@ -118,12 +147,14 @@ def clone(connection: BaseDatabaseWrapper, worker: str) -> str:
     settings = connection.settings_dict
     template = settings["TEST"]["NAME"]
     name = f"{template.removesuffix('_template')}_{worker}"
-    with _maintenance(settings) as admin:
+    with as_admin() as admin:
         admin.execute("SELECT pg_advisory_lock(%s)", [zlib.crc32(template.encode())])
         if not _is_finished(admin, template):
             _make_template(admin, connection, template)
         copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         admin.execute(copy.format(sql.Identifier(name), sql.Identifier(template)))
+    with as_admin(name) as admin:
+        _set_up(admin, settings)  # privileges on a database are not copied with it
     settings["NAME"] = name
     return name
 
@@ -134,6 +165,8 @@ def _make_template(admin: psycopg.Connection[Any], connection: BaseDatabaseWrapp
     name = sql.Identifier(template)
     admin.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(name))
     admin.execute(sql.SQL("CREATE DATABASE {}").format(name))
+    with as_admin(template) as connected_to_it:
+        _set_up(connected_to_it, connection.settings_dict)
     connection.settings_dict["NAME"] = template
     # Django makes the tables of apps without migrations first, but those of the tests refer to migrated ones.
     call_command("migrate", verbosity=0, interactive=False)
@@ -142,14 +175,36 @@ def _make_template(admin: psycopg.Connection[Any], connection: BaseDatabaseWrapp
     admin.execute(sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false").format(name))
 
 
+def _set_up(admin: psycopg.Connection[Any], settings: dict[str, Any]) -> None:
+    """The roles, which log in with the password of this run, and what they may do in this database."""
+    wanted = Wanted(ROLES, ROLES.application, ROLES.system, web_may_operate=True, may_create_databases=True)
+    with admin.transaction(), admin.cursor() as cursor:
+        made = set_up(cursor, wanted)
+        if (password := settings.get("PASSWORD")) and any(statement.startswith("CREATE ROLE") for statement in made):
+            for role in (ROLES.application, ROLES.system):
+                alter = sql.SQL("ALTER ROLE {} PASSWORD {}")
+                cursor.execute(alter.format(sql.Identifier(role), sql.Literal(password)))
+
+
 def _is_finished(admin: psycopg.Connection[Any], template: str) -> bool:
     query = "SELECT FROM pg_database WHERE datname = %s AND NOT datallowconn"
     return admin.execute(query, [template]).fetchone() is not None
 
 
+def as_admin(database: str = "postgres") -> AbstractContextManager[psycopg.Connection[Any]]:
+    """A connection of the login that makes databases and roles: a superuser, except on somebody's server."""
+    return connected(json.loads(os.environ[ADMIN]), database)
+
+
 @contextmanager
-def _maintenance(settings: dict[str, Any]) -> Iterator[psycopg.Connection[Any]]:
-    """A connection to the server's own database, outside Django and its transactions."""
+def connected(settings: dict[str, Any], database: str) -> Iterator[psycopg.Connection[Any]]:
+    """A connection outside Django and its transactions, for an entry of DATABASES."""
+    with psycopg.connect(dbname=database, autocommit=True, **parameters(settings)) as connection:
+        yield connection
+
+
+def parameters(settings: dict[str, Any]) -> dict[str, Any]:
+    """How psycopg connects to the server of an entry of DATABASES."""
     arguments = {
         "host": settings.get("HOST"),
         "port": settings.get("PORT"),
@@ -157,6 +212,4 @@ def _maintenance(settings: dict[str, Any]) -> Iterator[psycopg.Connection[Any]]:
         "password": settings.get("PASSWORD"),
         **{key: value for key, value in settings.get("OPTIONS", {}).items() if key.startswith("ssl")},
     }
-    present = {key: value for key, value in arguments.items() if value}
-    with psycopg.connect(dbname="postgres", autocommit=True, **present) as connection:
-        yield connection
+    return {key: value for key, value in arguments.items() if value}

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-from tests.databases import configured
+from tests.databases import ROLES, configured
 
 SECRET_KEY = "tests only"
 USE_TZ = True
@@ -26,6 +26,7 @@ INSTALLED_APPS = [
     *OPTIONAL_APPS,
     "django_tenantkit",
     "tests.testapp",
+    "tests.presets",
 ]
 
 MIDDLEWARE = [
@@ -54,5 +55,11 @@ TEMPLATES = [
 
 DATABASES = {"default": configured()}
 DATABASE_ROUTERS = ["django_tenantkit.routers.TenantRouter"]
+
+# The tests connect as the application's role. Each sees what others left only through TestCase's transaction, so
+# unscoped() has to work inside it.
+TENANTKIT_OWNER_ROLE, TENANTKIT_APPLICATION_ROLE, TENANTKIT_OPERATOR_ROLE, TENANTKIT_SYSTEM_ROLE = ROLES
+TENANTKIT_SYSTEM_DATABASE = {"USER": ROLES.system}
+TENANTKIT_WEB_MAY_OPERATE = True
 
 TENANTKIT_BASE_DOMAIN = "example.com"

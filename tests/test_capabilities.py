@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
@@ -9,16 +10,20 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.checks import run_checks
 from django.core.exceptions import ValidationError
+from django.core.management import call_command
+from django.db import connection
 from django.http import JsonResponse
 from django.test import Client, override_settings
 from django.urls import path
 
-from django_tenantkit import get_current_tenant, require_tenant, tenant_context
+from django_tenantkit import get_current_tenant, require_tenant, tenant_context, unscoped
+from django_tenantkit.constraints import RoleRows, UserRows
 from django_tenantkit.decorators import tenant_required
 from django_tenantkit.exceptions import NoCurrentTenant
 from django_tenantkit.lifecycle.provision import provision
 from django_tenantkit.models import Domain, Job, Membership, Tenant, TenantStatus
 from django_tenantkit.testing.cases import TenantTestCase
+from tests.operating import operated
 from tests.testapp.models import Customer, Invoice, Tag
 
 PAGES = Path(__file__).parent.parent / "docs" / "reference"
@@ -58,7 +63,7 @@ def member(acme):
 
 def test_a1_a_tenant_has_a_name_a_slug_domains_a_plan_settings_and_a_status(db):
     tenant = Tenant.objects.create(slug="acme", name="Acme", plan="pro", settings={"theme": "dark"})
-    Domain.objects.create(tenant=tenant, domain="App.Acme.ORG.", is_primary=True)
+    operated(Domain.objects.create, tenant=tenant, domain="App.Acme.ORG.", is_primary=True)
     tenant.refresh_from_db()
     assert tenant.is_active
     assert tenant.uid.version == 7
@@ -69,7 +74,7 @@ def test_a1_a_tenant_has_a_name_a_slug_domains_a_plan_settings_and_a_status(db):
 @pytest.mark.parametrize("name", ["example.com", "acme.example.com", "a.b.example.com", "nonsense", "1.2.3.4"])
 def test_a1_a_domain_at_or_under_the_base_domain_is_refused(acme, name):
     with override_settings(TENANTKIT_BASE_DOMAIN="example.com"), pytest.raises(ValidationError):
-        Domain.objects.create(tenant=acme, domain=name)
+        operated(Domain.objects.create, tenant=acme, domain=name)
 
 
 def test_a3_rows_filter_themselves_and_fill_in_their_tenant(acme):
@@ -90,10 +95,10 @@ def test_a4_the_subdomain_names_the_tenant_and_reserved_names_do_not(acme, host,
 
 @site
 def test_a4_a_custom_domain_names_the_tenant_once_it_is_verified(acme):
-    domain = Domain.objects.create(tenant=acme, domain="shop.acme.org")
+    domain = operated(Domain.objects.create, tenant=acme, domain="shop.acme.org")
     assert Client().get("/whose/", headers={"host": "shop.acme.org"}).status_code == 404
     domain.verified_at = acme.created_at
-    domain.save()
+    operated(domain.save)
     assert Client().get("/whose/", headers={"host": "shop.acme.org"}).json() == {"tenant": "acme", "customers": 1}
 
 
@@ -194,6 +199,85 @@ def test_f11_the_checks_find_nothing_wrong_with_the_indexes_here(db):
     ] == []
 
 
+postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL only")
+
+
+def answer(query, *parameters):
+    with connection.cursor() as cursor:
+        cursor.execute(query, parameters)
+        return cursor.fetchall()
+
+
+@postgresql
+def test_f1_raw_sql_sees_the_rows_of_the_sessions_tenant(acme):
+    globex = Tenant.objects.create(slug="globex", name="Globex")
+    rows = f"SELECT name FROM {Customer._meta.db_table}"
+    with tenant_context(acme):
+        assert answer(rows) == [("first",)]
+    with tenant_context(globex):
+        assert answer(rows) == []
+    assert answer(rows) == []
+
+
+@postgresql
+def test_f2_the_session_knows_who_acts(acme, member):
+    with tenant_context(acme, user=member, roles=["admin"]):
+        known = "SELECT tenantkit.current_tenant(), tenantkit.current_user_id(), tenantkit.has_role('owner', 'admin')"
+        assert answer(known) == [(str(acme.pk), str(member.pk), True)]
+
+
+@postgresql
+def test_f3_presets_say_who_in_the_tenant_may_do_what(db):
+    own = UserRows(user="owner", roles=["admin"], name="own").policies(Invoice, connection)
+    texts = {policy.name: f"{policy.using} {policy.check}" for policy in own}
+    assert "tenantkit.user" in texts["tenantkit_rows"]
+    assert "tenantkit.roles" in texts["tenantkit_rows"]
+    by_command = RoleRows(write=["admin"], name="roles").policies(Invoice, connection)
+    assert {policy.command for policy in by_command if policy.name.startswith("tenantkit_rows")} == {
+        "SELECT", "INSERT", "UPDATE", "DELETE",
+    }  # fmt: skip
+
+
+@postgresql
+def test_f7_operators_count_over_all_tenants(acme):
+    with tenant_context(Tenant.objects.create(slug="globex", name="Globex")):
+        Customer.objects.create(name="second")
+    with unscoped(reason="monthly report"):
+        assert Customer.objects.count() == 2
+        assert answer(f"SELECT count(*) FROM {Customer._meta.db_table}") == [(2,)]
+
+
+@postgresql
+def test_i1_every_row_has_a_tenant_and_references_contain_it(db):
+    keys = answer(
+        "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = %s::regclass AND contype = 'f'",
+        Invoice._meta.db_table,
+    )
+    nullable = answer(
+        "SELECT attrelid::regclass::text FROM pg_attribute WHERE attname = 'tenant_id' AND NOT attnotnull "
+        "AND attrelid = %s::regclass",
+        Invoice._meta.db_table,
+    )
+    assert any("(tenant_id, customer_id) REFERENCES" in key for (key,) in keys)
+    assert nullable == []
+
+
+@postgresql
+def test_i2_security_comes_with_the_tables_and_is_verified(transactional_db):
+    output = io.StringIO()
+    call_command("check_tenants", stdout=output, only=["rls", "policy"])
+    with connection.as_system():
+        query = "SELECT relrowsecurity AND relforcerowsecurity FROM pg_class WHERE oid = %s::regclass"
+        assert answer(query, Invoice._meta.db_table) == [(True,)]
+
+
+@postgresql
+def test_i3_defaults_and_triggers_know_the_tenant(acme):
+    with tenant_context(acme):
+        answer_of_a_default = "SELECT tenantkit.current_tenant()::bigint = tenant_id FROM " + Customer._meta.db_table
+        assert answer(answer_of_a_default) == [(True,)]
+
+
 def test_every_row_is_documented_and_tested():
     table = re.findall(r"^\| ([A-Z]\d+) \|", (PAGES / "capabilities.md").read_text(), re.MULTILINE)
     here = {
@@ -209,9 +293,9 @@ def test_every_row_is_documented_and_tested():
     ("written", "name"), [("bücher.example", "xn--bcher-kva.example"), ("BÜCHER.example", "xn--bcher-kva.example")]
 )
 def test_a1_a_domain_with_other_letters_is_encoded(acme, written, name):
-    assert Domain.objects.create(tenant=acme, domain=written).domain == name
+    assert operated(Domain.objects.create, tenant=acme, domain=written).domain == name
 
 
 def test_a1_a_domain_that_browsers_encode_differently_is_refused(acme):
     with pytest.raises(ValidationError, match="xn--"):
-        Domain.objects.create(tenant=acme, domain="faß.example")
+        operated(Domain.objects.create, tenant=acme, domain="faß.example")

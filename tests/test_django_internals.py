@@ -1,24 +1,34 @@
 """The private names of Django that this package uses, each with what it relies on.
 
 When Django changes one of them, the test here says which, before anything leaks. All of the compiler's
-stand in `backends/compiler.py`, those of the schema editor in `backends/mixins.py`.
+stand in `backends/compiler.py`, those of the schema editor in `backends/mixins.py`, `referencing.py` and `guarding.py`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import inspect
+from pathlib import Path
 
+import django
 import pytest
 from django.apps.registry import Apps
+from django.contrib.contenttypes.fields import GenericRelation
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
-from django.db.models import QuerySet
+from django.db.backends.postgresql import introspection, schema
+from django.db.migrations.autodetector import MigrationAutodetector
+from django.db.migrations.state import ModelState
+from django.db.models import QuerySet, deletion
 from django.db.models.base import Model
 from django.db.models.fields import related
 from django.db.models.fields.related_descriptors import ForwardManyToOneDescriptor
 from django.db.models.sql import compiler, datastructures, query, subqueries
+
+from django_tenantkit.backends.guarding import GuardingSchemaEditor
+from django_tenantkit.backends.mixins import TenantSchemaEditor
+from django_tenantkit.backends.referencing import ReferencingSchemaEditor
 
 
 def digest(thing: object) -> str:
@@ -54,9 +64,46 @@ SOURCES = {
     "SQLCompiler.get_default_columns": (compiler.SQLCompiler.get_default_columns, "7c8a7afcfbb0"),
     "Model._prepare_related_fields_for_save": (Model._prepare_related_fields_for_save, "d6d6a4ed2512"),
     "QuerySet.bulk_update": (QuerySet.bulk_update, "2369a42464b0"),
+    "QuerySet.bulk_create": (QuerySet.bulk_create, "f822e0fc4c40"),
+    "QuerySet._batched_insert": (QuerySet._batched_insert, "7a22f0af2ac4"),
+    "Collector.collect": (deletion.Collector.collect, "2d0885bb209f"),
+    "Collector.get_del_batches": (deletion.Collector.get_del_batches, "0202f51d7903"),
     "Model._save_table": (Model._save_table, "2a39268c21f5"),
     "ForwardManyToOneDescriptor.get_object": (ForwardManyToOneDescriptor.get_object, "de2821c02770"),
+    "alter a type on PostgreSQL": (schema.DatabaseSchemaEditor._alter_column_type_sql, "0433310c9c91"),
+    "alter a field on PostgreSQL": (schema.DatabaseSchemaEditor._alter_field, "e16cb275d9af"),
+    "DatabaseIntrospection.get_relations": (introspection.DatabaseIntrospection.get_relations, "a267f2f57152"),
+    "ModelState.from_model": (ModelState.from_model, "de1b9f427bfb"),
+    "create_altered_constraints": (MigrationAutodetector.create_altered_constraints, "85ba7cc6f6a9"),
+    # Where foreign keys, indexes and constraints are made, looked for and removed.
+    "table_sql": (BaseDatabaseSchemaEditor.table_sql, "53df43063711"),
+    "create_model": (BaseDatabaseSchemaEditor.create_model, "8e37abbc2c97"),
+    "add_field": (BaseDatabaseSchemaEditor.add_field, "1fa946c41ba2"),
+    "remove_field": (BaseDatabaseSchemaEditor.remove_field, "23068852c19d"),
+    "alter_field": (BaseDatabaseSchemaEditor.alter_field, "d887d0836c21"),
+    "_alter_field": (BaseDatabaseSchemaEditor._alter_field, "a05ae77d8e58"),
+    "alter_db_table": (BaseDatabaseSchemaEditor.alter_db_table, "dd7480302aa9"),
+    "_create_fk_sql": (BaseDatabaseSchemaEditor._create_fk_sql, "bcc88971496d"),
+    "_fk_constraint_name": (BaseDatabaseSchemaEditor._fk_constraint_name, "3148be700ab0"),
+    "_constraint_names": (BaseDatabaseSchemaEditor._constraint_names, "9fc5d394224f"),
+    "_field_should_be_indexed": (BaseDatabaseSchemaEditor._field_should_be_indexed, "f7b8fc0c8863"),
+    "_create_index_name": (BaseDatabaseSchemaEditor._create_index_name, "6e76155bce0c"),
 }
+
+#: Templates that ours replace while Django fills them in.
+TEMPLATES = {
+    "sql_create_table": "CREATE TABLE %(table)s (%(definition)s)",
+    "sql_create_column": "ALTER TABLE %(table)s ADD COLUMN %(column)s %(definition)s",
+    "sql_create_column_inline_fk": "CONSTRAINT %(name)s REFERENCES %(to_table)s(%(to_column)s)%(deferrable)s"
+    "; SET CONSTRAINTS %(namespace)s%(name)s IMMEDIATE",
+    "sql_create_fk": "ALTER TABLE %(table)s ADD CONSTRAINT %(name)s FOREIGN KEY (%(column)s) REFERENCES %(to_table)s "
+    "(%(to_column)s)%(deferrable)s",
+}
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_django_writes_ddl_as_it_did(name):
+    assert getattr(schema.DatabaseSchemaEditor, name) == TEMPLATES[name]
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -75,6 +122,7 @@ def test_django_has_not_changed_under_us(name):
         (query.Query, "table_alias"),
         (query.Query, "has_results"),
         (BaseDatabaseOperations, "compiler_module"),
+        (BaseDatabaseOperations, "bulk_batch_size"),
         (BaseDatabaseOperations, "on_conflict_suffix_sql"),
         (BaseDatabaseOperations, "fetch_returned_insert_columns"),
         (BaseDatabaseWrapper, "on_commit"),
@@ -83,3 +131,29 @@ def test_django_has_not_changed_under_us(name):
 )
 def test_django_still_has(owner, name):
     assert hasattr(owner, name)
+
+
+def test_the_size_of_batches_is_asked_where_we_know_of():
+    """Ours takes the collector's question for a deletion. Who asks from elsewhere must not look like it."""
+    asking = {}
+    for path in Path(django.__file__).parent.rglob("*.py"):
+        if count := path.read_text(encoding="utf-8").count(".bulk_batch_size("):
+            asking[path.name] = count
+    assert asking == {"deletion.py": 1, "query.py": 2 if django.VERSION < (6, 0) else 3}
+
+
+def test_generic_relations_are_told_by_the_method_that_the_collector_calls():
+    assert hasattr(GenericRelation, "bulk_related_objects")
+
+
+def test_our_schema_editor_replaces_what_it_means_to():
+    """A helper of ours with the name of one of Django's would take its place."""
+    meant = {"_alter_column_type_sql", "_alter_field", "_constraint_names", "_create_fk_sql", "_create_index_sql"}
+    meant |= {"_delete_fk_sql", "_field_should_be_indexed", "_fk_constraint_name"}
+    private = {
+        name
+        for mixin in (ReferencingSchemaEditor, GuardingSchemaEditor, TenantSchemaEditor)
+        for name, value in vars(mixin).items()
+        if callable(value) and name.startswith("_") and hasattr(schema.DatabaseSchemaEditor, name)
+    }
+    assert private - {"__init__"} == meant

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL starts anywhere, is not run by a superuser, and survives being killed."""
+"""The embedded PostgreSQL starts anywhere, has the roles of a project, and survives being killed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from django_tenantkit.sql.roles import Roles
 from django_tenantkit.testing import embedded
 from django_tenantkit.testing.embedded import EmbeddedServerError, start
 
@@ -57,32 +58,39 @@ def is_running(pid: int) -> bool:
     return bool(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
 
 
-def test_the_role_is_bound_by_row_level_security_and_may_create_databases(
-    server: embedded.EmbeddedServer,
-) -> None:
-    query = """SELECT rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolcanlogin
-               FROM pg_roles WHERE rolname = current_user"""
-    with server.connect() as connection:
-        assert connection.execute(query).fetchone() == ("tenantkit", False, False, False, True, True)
-
-
-def test_the_role_owns_the_databases_it_creates(server: embedded.EmbeddedServer) -> None:
-    with server.connect() as connection:
-        connection.execute("CREATE DATABASE owned")
-        query = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'owned'"
-        assert connection.execute(query).fetchone() == ("tenantkit",)
-    with server.connect("owned") as connection:
-        connection.execute("CREATE TABLE public.thing ()")
-
-
-def test_url_and_settings_lead_to_the_server(server: embedded.EmbeddedServer) -> None:
-    with psycopg.connect(server.url(role="postgres")) as connection:
-        assert connection.info.user == "postgres"
+def test_a_database_comes_with_the_roles_of_a_project(server: embedded.EmbeddedServer) -> None:
+    assert server.make_database("shop") == ("shop_owner", "shop_app", "shop_operator", "shop_system")
     settings = server.settings("shop")
-    assert settings["NAME"] == "shop"
-    assert settings["USER"] == "tenantkit"
-    with psycopg.connect(host=settings["HOST"], user=settings["USER"], dbname="postgres"):
-        pass
+    assert (settings["NAME"], settings["USER"]) == ("shop", "shop_app")
+    with psycopg.connect(host=settings["HOST"], user=settings["USER"], dbname="shop") as connection:
+        bypasses = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
+        assert connection.execute(bypasses).fetchone() == (False,)
+
+
+def test_a_database_that_is_there_is_kept(server: embedded.EmbeddedServer) -> None:
+    roles = Roles("their_owner", "their_web", "their_desk", "their_batch")
+    assert server.make_database("kept_shop", roles) == roles
+    with server.connect("kept_shop", roles.system) as connection:
+        connection.execute("SET ROLE their_owner")
+        connection.execute("CREATE TABLE public.thing ()")
+    server.make_database("kept_shop", roles)
+    with server.connect("kept_shop", roles.application) as connection:
+        assert connection.execute("SELECT count(*) FROM thing").fetchone() == (0,)
+
+
+def test_the_system_makes_the_databases_of_tests(server: embedded.EmbeddedServer) -> None:
+    roles = server.make_database("tested")
+    with server.connect(role=roles.system) as connection:
+        connection.execute("CREATE DATABASE test_tested OWNER tested_owner")
+        connection.execute("DROP DATABASE test_tested")
+        assert connection.execute("SELECT FROM pg_database WHERE datname = 'test_tested'").fetchone() is None
+
+
+def test_url_leads_to_the_server(server: embedded.EmbeddedServer) -> None:
+    with psycopg.connect(server.url()) as connection:
+        assert connection.info.user == "postgres"
+    with psycopg.connect(server.url("shop", server.make_database("shop").application)) as connection:
+        assert (connection.info.dbname, connection.info.user) == ("shop", "shop_app")
 
 
 def test_it_listens_on_no_port(server: embedded.EmbeddedServer) -> None:
@@ -112,8 +120,8 @@ def test_stop_ends_the_server_and_removes_its_temporary_directory() -> None:
 def test_a_directory_keeps_its_data(tmp_path: Path) -> None:
     with start(tmp_path / "new") as server, server.connect() as connection:
         connection.execute("CREATE DATABASE kept")
-    with start(tmp_path / "new") as server, server.connect("kept"):
-        pass
+    with start(tmp_path / "new") as server, server.connect("kept") as connection:
+        assert connection.execute("SELECT current_database()").fetchone() == ("kept",)
 
 
 def test_a_directory_serves_one_program_at_a_time(tmp_path: Path) -> None:
@@ -138,23 +146,23 @@ def test_it_starts_again_after_its_program_was_killed(tmp_path: Path) -> None:
 def test_it_starts_again_after_the_server_was_killed(tmp_path: Path) -> None:
     with start(tmp_path) as server:
         os.kill(postmaster(server.home), signal.SIGKILL)
-    with start(tmp_path) as server, server.connect():
-        pass
+    with start(tmp_path) as server, server.connect() as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_it_starts_though_its_old_process_number_belongs_to_another_program(tmp_path: Path) -> None:
     start(tmp_path).stop()
     pid_file = tmp_path / "data" / "postmaster.pid"
     pid_file.write_text(f"{os.getpid()}\n{tmp_path}/data\n0\n5432\n\n\n\n")
-    with start(tmp_path) as server, server.connect():
-        pass
+    with start(tmp_path) as server, server.connect() as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_it_starts_again_after_initdb_was_killed(tmp_path: Path) -> None:
     (tmp_path / "unfinished").mkdir()
     (tmp_path / "unfinished" / "PG_VERSION").write_text("18\n")
-    with start(tmp_path) as server, server.connect():
-        pass
+    with start(tmp_path) as server, server.connect() as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_the_next_start_removes_what_a_killed_program_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -135,6 +135,7 @@ class TestInATenant(TenantTestCase):
 
     def test_a_tenant_changed_in_memory_2(self) -> None:
         self.test_a_tenant_changed_in_memory_1()
+        assert self.tenant.name == "changed"
 
     def test_a_tenant_changed_in_the_database_1(self) -> None:
         assert Tenant.objects.get(slug="acme").name == "Acme"
@@ -142,6 +143,7 @@ class TestInATenant(TenantTestCase):
 
     def test_a_tenant_changed_in_the_database_2(self) -> None:
         self.test_a_tenant_changed_in_the_database_1()
+        assert Tenant.objects.get(slug="acme").name == "changed"
 
     def test_the_clients_are_at_the_tenants_host(self) -> None:
         assert isinstance(self.client, TenantClient)
@@ -160,7 +162,7 @@ class TestInheritance(TestInATenant):
 
 class TestWithoutTestData(TenantTestCase):
     def test_there_are_two_tenants(self) -> None:
-        assert [tenant.slug for tenant in Tenant.objects.all()] == ["acme", "globex"]
+        assert [self.tenant.slug, self.other_tenant.slug] == ["acme", "globex"]
 
 
 class TestTenantsOfOnesOwn(TenantTestCase):

@@ -21,17 +21,20 @@ from ..context import Scope, current_scope, describe
 from ..exceptions import (
     CrossTenantReference,
     NoCurrentTenant,
-    TenantDeletionRefused,
     TenantImmutable,
     TenantkitError,
 )
-from ..references import check_references, tenant_key
+from ..references import belongs_elsewhere, check_deletion, check_references, tenant_field_to_load, tenant_key
 from ..registry import TableMap, own_field, table_map
 
 if TYPE_CHECKING:
     from django.db.models.sql.compiler import SQLCompiler as _Compiler
 else:
     _Compiler = object
+
+
+#: The tenant that rows for all tenants have.
+NOBODY = object()
 
 
 class NoTenantMarker:
@@ -99,10 +102,12 @@ class TenantCompiler(_Compiler):
             return scope.key
         return field.get_db_prep_value(scope.key, self.connection)
 
-    def tenant_condition(self, alias: str, field: models.Field[Any, Any]) -> str:
-        """`alias.tenant_id = %s`, quoted."""
+    def tenant_condition(self, alias: str, field: Any, reads: bool = False) -> str:
+        """`alias.tenant_id = %s`, quoted; for reading also the rows of no tenant, where they are shared."""
         column = self.connection.ops.quote_name(field.column)
-        return f"{self.quote_name_unless_alias(alias)}.{column} = %s"
+        condition = f"{self.quote_name_unless_alias(alias)}.{column} = %s"
+        shared = reads and field.shares_rows_of_nobody
+        return f"({condition} OR {condition.replace('= %s', 'IS NULL')})" if shared else condition
 
     def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
         """Execute, refusing tenant tables with no tenant."""
@@ -155,7 +160,7 @@ class TenantCompiler(_Compiler):
             clause_sql, clause_params = self.compile(clause)
             params.extend(clause_params)
             if (field := fields.get(clause.table_name)) is not None:
-                condition = self.tenant_condition(alias, field)
+                condition = self.tenant_condition(alias, field, reads=True)
                 value = self.tenant_value(field, scope)
                 if clause.parent_alias is None:
                     conditions.append(condition)
@@ -169,7 +174,7 @@ class TenantCompiler(_Compiler):
             if alias not in query.alias_map or query.alias_refcount[alias] == 1:
                 result.append(f", {self.quote_name_unless_alias(alias)}")
                 if (field := fields.get(table) or fields.get(_unquoted(table))) is not None:
-                    conditions.append(self.tenant_condition(alias, field))
+                    conditions.append(self.tenant_condition(alias, field, reads=True))
                     values.append(self.tenant_value(field, scope))
         if conditions:
             self.where = ScopedWhere(" AND ".join(conditions), values, self.where)
@@ -183,10 +188,19 @@ class TenantCompiler(_Compiler):
         query = self.query
         if select_mask and self.executes and not query.combinator and not query.where.contains_over_clause:
             meta = opts or query.get_meta()
-            own = own_field(self.tables.tenant_fields.get(meta.db_table), meta.model)
-            if own is not None:
-                select_mask = {**select_mask, own: {}}
+            field = tenant_field_to_load(meta.model, select_mask, self.tables)
+            if field is not None:
+                select_mask = {**select_mask, field: {}}
         return super().get_default_columns(select_mask, start_alias, opts, from_parent)
+
+    def finds(self, where: Any, *more: models.Q) -> bool:
+        """Whether there are rows of the query's model with these conditions."""
+        probe = Query(self.query.model)
+        probe.get_initial_alias()
+        probe.where = where.clone()
+        for condition in more:
+            probe.add_q(condition)
+        return probe.has_results(using=self.using)
 
     def scoped_where(self, alias: str, table: str, where: Any) -> Any:
         """`where` with the tenant's condition on `table`, or as it is for a shared table and unscoped."""
@@ -236,7 +250,7 @@ class TenantInsertCompiler(TenantCompiler):
             value = getattr(obj, attname)
             if value is None:
                 value = key if key is not None else _inherited_tenant(obj, field)
-                if value is None:
+                if value is None and not field.shares_rows_of_nobody:
                     raise NoCurrentTenant(
                         f"A new {label} must name its tenant while running {describe(scope)}: "
                         f"{label}({field.name}=tenant, ...), or enter it with `tenant_context(tenant)`."
@@ -287,20 +301,18 @@ class TenantUpdateCompiler(TenantCompiler):
         """The statement, after its values were checked."""
         field = self.tables.tenant_fields.get(self.query.get_meta().db_table)
         if field is not None:
-            self.query.values = [self._checked(field, *item) for item in self.query.values]
+            scope = current_scope()
+            self.query.values = [self._checked(field, scope, *item) for item in self.query.values]
         return super().as_sql(*args, **kwargs)
 
-    def _checked(self, tenant: Any, field: Any, model: Any, value: Any) -> tuple[Any, Any, Any]:
-        scope = current_scope()
+    def _checked(self, tenant: Any, scope: Scope, field: Any, model: Any, value: Any) -> tuple[Any, Any, Any]:
         if field.column == tenant.column:
             return field, model, self._checked_tenant(tenant, value, scope)
-        if isinstance(value, models.Model) and scope.key is not None:
-            other = own_field(self.tables.tenant_fields.get(value._meta.db_table), type(value))
-            if other is not None and getattr(value, other.attname) not in (None, scope.key):
-                raise CrossTenantReference(
-                    f"{value._meta.label} given for {field} belongs to another tenant than the current one, "
-                    f"{describe(scope)}."
-                )
+        if isinstance(value, models.Model) and scope.key is not None and belongs_elsewhere(value, scope.key):
+            raise CrossTenantReference(
+                f"{value._meta.label} given for {field} belongs to another tenant than the current one, "
+                f"{describe(scope)}."
+            )
         return field, model, value
 
     def _checked_tenant(self, field: Any, value: Any, scope: Scope) -> Any:
@@ -319,9 +331,9 @@ class TenantUpdateCompiler(TenantCompiler):
                 )
             return scope.key
         if scope.reason is not None:
-            if key is None:
+            if key is None and not field.shares_rows_of_nobody:
                 raise TenantImmutable(f"The tenant of {label} cannot be emptied; a row's tenant never changes.")
-            self.named_tenant = tenant_key(field, key)
+            self.named_tenant = NOBODY if key is None else tenant_key(field, key)
         return key
 
     def pre_sql_setup(self) -> None:  # type: ignore[override]
@@ -332,24 +344,22 @@ class TenantUpdateCompiler(TenantCompiler):
         query.where = self.scoped_where(query.base_table, query.get_meta().db_table, query.where)
         if self.named_tenant is not None:
             field = self.tables.tenant_fields[query.get_meta().db_table]
-            value = field.get_db_prep_value(self.named_tenant, self.connection)
-            condition = self.tenant_condition(query.base_table, field)
-            if field.null:  # in a migration that makes a shared model a tenant model: nobody's rows get their first
-                condition = f"({condition} OR {condition.replace('= %s', 'IS NULL')})"
-            query.where = ScopedWhere(condition, [value], query.where)
+            own = self.tenant_condition(query.base_table, field)
+            nobodys = own.replace("= %s", "IS NULL")
+            nobody = self.named_tenant is NOBODY
+            values = [] if nobody else [field.get_db_prep_value(self.named_tenant, self.connection)]
+            # In a migration that makes a shared model a tenant model, nobody's rows get their first tenant.
+            either = f"({own} OR {nobodys})" if field.null and not field.shares_rows_of_nobody else own
+            query.where = ScopedWhere(nobodys if nobody else either, values, query.where)
 
     def execute_sql(self, result_type: Any) -> Any:  # type: ignore[override]
         """Update. Unscoped code that names another tenant than the row's is told so."""
         count = super().execute_sql(result_type)
-        if self.named_tenant is not None and not count:
-            probe = Query(self.query.model)
-            probe.get_initial_alias()
-            probe.where = self.found_where
-            if probe.has_results(using=self.using):
-                raise TenantImmutable(
-                    f"A row of {self.query.get_meta().label} belongs to another tenant than the one given, and a "
-                    "row's tenant never changes."
-                )
+        if self.named_tenant is not None and not count and self.finds(self.found_where):
+            raise TenantImmutable(
+                f"A row of {self.query.get_meta().label} belongs to another tenant than the one given, and a row's "
+                "tenant never changes."
+            )
         return count
 
 
@@ -357,18 +367,26 @@ class TenantDeleteCompiler(TenantCompiler):
     """Mixin for `SQLDeleteCompiler`: own rows only; never a tenant, nor a shared row tenants refer to."""
 
     def _as_sql(self, query: Any) -> Any:
-        table = query.get_meta().db_table
-        tables = self.tables
-        if table in tables.tenant_tables:
-            raise TenantDeletionRefused()
-        if table in tables.referenced and current_scope().reason is None:
-            raise CrossTenantReference(shared_deletion(query.get_meta().label, tables.referenced[table]))
+        meta = query.get_meta()
+        check_deletion(meta.model)
         found = query.where
-        query.where = self.scoped_where(query.base_table, table, found)
+        self._refuse_rows_of_nobody(found)
+        query.where = self.scoped_where(query.base_table, meta.db_table, found)
         try:
             return super()._as_sql(query)  # type: ignore[misc]
         finally:
             query.where = found
+
+    def _refuse_rows_of_nobody(self, where: Any) -> None:
+        """Django has deleted by now what refers to the rows it found, among them those that are everybody's."""
+        field = self.tables.tenant_fields.get(self.query.get_meta().db_table)
+        if field is None or not field.shares_rows_of_nobody or not self.executes or current_scope().key is None:
+            return
+        if self.finds(where, models.Q((f"{field.name}__isnull", True))):
+            raise TenantImmutable(
+                f"Among these {field.model._meta.label} are rows of all tenants, which none of them deletes. Leave "
+                f"them out: filter({field.name}__isnull=False)."
+            )
 
 
 def taken_elsewhere(count: int) -> CrossTenantReference:
@@ -376,12 +394,4 @@ def taken_elsewhere(count: int) -> CrossTenantReference:
     return CrossTenantReference(
         f"{count} of the rows could not be written: their unique values are taken outside this tenant. Nothing was "
         "changed."
-    )
-
-
-def shared_deletion(label: str, reference: str) -> str:
-    """The message for deleting a shared row inside a tenant; the same whether or not it is in use."""
-    return (
-        f"{label} is shared by all tenants and rows of tenants can refer to it ({reference}), so it is not deleted "
-        'inside a tenant. Delete it for all of them: with unscoped(reason="..."): ...'
     )

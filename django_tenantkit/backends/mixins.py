@@ -10,6 +10,10 @@ from django.db.models.constants import OnConflict
 
 from ..constraints import TenantUniqueConstraint
 from ..context import carry_tenant
+from ..exceptions import TenantkitError
+from ..keys import automatic_throughs
+from ..policies import TenantPolicy
+from ..references import check_deletion
 from ..registry import table_map, tenant_field
 from .compiler import taken_elsewhere
 
@@ -41,7 +45,19 @@ class TenantOperations:
             return sql
         quote: Callable[[str], str] = self.quote_name  # type: ignore[attr-defined]
         table, column = quote(model._meta.db_table), quote(field.column)
-        return f"{sql} WHERE {table}.{column} = EXCLUDED.{column}"
+        same = f"{table}.{column} = EXCLUDED.{column}"
+        if field.shares_rows_of_nobody:
+            same = f"({same} OR {table}.{column} IS NULL AND EXCLUDED.{column} IS NULL)"
+        return f"{sql} WHERE {same}"
+
+    def bulk_batch_size(self, fields: Any, objs: Any) -> int:
+        """How many of `objs` go into one statement. Django also asks this before it looks for rows that
+        refer to objects about to be deleted: a shared one is refused here, before that question."""
+        if objs and _are_about_to_be_deleted(objs[0], fields):
+            for model in (type(objs[0]), *(field.remote_field.model for field in fields)):
+                check_deletion(model)
+        size: int = super().bulk_batch_size(fields, objs)  # type: ignore[misc]
+        return size
 
     def fetch_returned_insert_columns(self, cursor: Any, returning_params: Any) -> Any:
         """The columns of one inserted row. There is none when an upsert met another tenant's."""
@@ -89,7 +105,42 @@ class TenantConnection:
 
 class TenantSchemaEditor:
     """Mixin for `DatabaseSchemaEditor`: the automatic index of a foreign key in a tenant table is made
-    (tenant, column), as every query has the tenant in front."""
+    (tenant, column), as every query has the tenant in front. Policies are nothing here, see `guarding.py`."""
+
+    #: Set by the operation that gives a model's automatic through tables their tenant.
+    throughs_follow = False
+
+    def add_field(self, model: type[models.Model], field: Any) -> None:
+        """Add a column. The tenant's alone would leave the rows of many-to-many fields without one."""
+        self._refuse_without_throughs(model, field)
+        super().add_field(model, field)  # type: ignore[misc]
+
+    def alter_field(self, model: type[models.Model], old_field: Any, new_field: Any, strict: bool = False) -> None:
+        """Alter a column, with the same exception."""
+        if not getattr(old_field, "names_the_tenant", False):
+            self._refuse_without_throughs(model, new_field)
+        super().alter_field(model, old_field, new_field, strict)  # type: ignore[misc]
+
+    def _refuse_without_throughs(self, model: type[models.Model], field: Any) -> None:
+        if self.throughs_follow or not getattr(field, "names_the_tenant", False):
+            return
+        lacking = [through._meta.db_table for through in automatic_throughs(model) if tenant_field(through) is None]
+        if lacking:
+            raise TenantkitError(
+                f"{', '.join(lacking)} would have no tenant, though {model._meta.label} gets one. In the migration "
+                f"write django_tenantkit.operations.MakeTenantModel({model._meta.object_name!r}, fill=...) in place of "
+                f"what adds or alters {field.name!r}, and of the constraint {model._meta.model_name}_tenant_policy."
+            )
+
+    def add_constraint(self, model: type[models.Model], constraint: Any) -> None:
+        """Add a constraint; SQLite would make the table anew for a policy, which it does not have."""
+        if not isinstance(constraint, TenantPolicy):
+            super().add_constraint(model, constraint)  # type: ignore[misc]
+
+    def remove_constraint(self, model: type[models.Model], constraint: Any) -> None:
+        """Remove a constraint, unless it is a policy."""
+        if not isinstance(constraint, TenantPolicy):
+            super().remove_constraint(model, constraint)  # type: ignore[misc]
 
     def _create_index_sql(self, model: type[models.Model], *, fields: Any = None, **kwargs: Any) -> Any:
         automatic = fields and len(fields) == 1 and not kwargs.get("name") and not kwargs.get("opclasses")
@@ -109,6 +160,15 @@ class TenantSchemaEditor:
                 found: list[str] = names(model, [leader.column, *columns], *args, **kwargs)
                 return found + names(model, columns, *args, **kwargs)  # type: ignore[no-any-return]
         return names(model, columns, *args, **kwargs)  # type: ignore[no-any-return]
+
+
+def _are_about_to_be_deleted(obj: Any, fields: list[Any]) -> bool:
+    """Whether `fields` are what refers to `obj`, a saved object. `bulk_create()` and `bulk_update()` ask with
+    the object's own columns, which contain the primary key if it has one; `in_bulk()` asks with keys."""
+    if not isinstance(obj, models.Model) or obj.pk is None or obj._meta.pk in fields:
+        return False
+    targets = [getattr(getattr(field, "remote_field", None), "model", None) for field in fields]
+    return all(target and isinstance(obj, target._meta.concrete_model) for target in targets)
 
 
 def _unique_within_tenant(model: Any, columns: list[str]) -> bool:

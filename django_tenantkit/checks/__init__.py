@@ -1,6 +1,18 @@
 """System checks by family. `manage.py check --tag tenantkit` runs them alone; the ids stand in
 `docs/reference/checks.md`: 0xx models, 1xx databases, 2xx settings, 3xx requests, 4xx admin, 5xx DRF."""
 
-from . import admin, databases, drf, indexes, ownership, references, requests, settings, uniqueness
+from . import admin, databases, drf, indexes, ownership, policies, references, requests, roles, settings, uniqueness
 
-__all__ = ["admin", "databases", "drf", "indexes", "ownership", "references", "requests", "settings", "uniqueness"]
+__all__ = [
+    "admin",
+    "databases",
+    "drf",
+    "indexes",
+    "ownership",
+    "policies",
+    "references",
+    "requests",
+    "roles",
+    "settings",
+    "uniqueness",
+]

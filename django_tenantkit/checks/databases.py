@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.apps import apps
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import ERROR, CheckMessage, Error, Tags, Warning, register
 from django.db import connections, router
 
 from ..registry import tenant_field
 from .common import TAG, Messages, names
+from .roles import roles
 
 ROUTER = "django_tenantkit.routers.TenantRouter"
 COMPILERS = ("SQLCompiler", "SQLAggregateCompiler", "SQLInsertCompiler", "SQLUpdateCompiler", "SQLDeleteCompiler")
@@ -30,8 +31,9 @@ def check_guards(**kwargs: Any) -> list[CheckMessage]:
 
 @register(TAG, Tags.database)
 def check_tables(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """W106, which looks into the databases: `check --database default`, and before `migrate`."""
-    return [message for alias in databases or () for message in columns(alias)]
+    """W106, and those of `roles.py`, which look into the databases: `check --database default`, and before
+    `migrate`."""
+    return [message for alias in databases or () for message in tables(alias)]
 
 
 def engines() -> Messages:
@@ -86,6 +88,14 @@ def guards() -> Messages:
                 hint="Use PostgreSQL in production: django_tenantkit.backends.postgresql.",
                 id="tenantkit.W105",
             )
+
+
+def tables(alias: str) -> Messages:
+    """What is found in one database. Where the application cannot be let in, its tables are not looked at."""
+    found = list(roles(alias))
+    yield from found
+    if not any(message.is_serious(ERROR) for message in found):
+        yield from columns(alias)
 
 
 def columns(alias: str) -> Messages:

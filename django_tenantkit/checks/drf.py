@@ -16,26 +16,24 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from ..conf import conf
-from ..constraints import TenantUniqueConstraint
 from .common import TAG, Messages, is_module, names, tenant_names
 
-HANDLER = "django_tenantkit.contrib.drf.exception_handler"
 HOST_RESOLVERS = ("django_tenantkit.resolvers.SubdomainResolver", "django_tenantkit.resolvers.DomainResolver")
 
 
 @register(TAG, Tags.urls)
 def check_drf(**kwargs: Any) -> list[CheckMessage]:
-    """E501 to W506."""
+    """E501 to E505."""
     if not apps.is_installed("rest_framework"):
         return []
     urlconfs = {conf.PUBLIC_URLCONF or "", getattr(settings, "ROOT_URLCONF", "")}
     for urlconf in filter(is_module, urlconfs):
         import_module(urlconf)
-    serializers = [s for s in loaded("rest_framework.serializers.ModelSerializer") if _model_of(s)]
+    serializers = [s for s in loaded("rest_framework.serializers.ModelSerializer") if _is_of_tenants(s)]
     found = [message for serializer in serializers for message in serializer_fields(serializer)]
     found += [m for filterset in loaded("django_filters.filterset.BaseFilterSet") for m in filterset_filters(filterset)]
     found += [message for view in loaded("rest_framework.views.APIView") for message in view_options(view)]
-    return [*found, *versioning(), *unchecked_constraints({_model_of(serializer) for serializer in serializers})]
+    return [*found, *versioning()]
 
 
 def loaded(path: str) -> list[Any]:
@@ -51,10 +49,10 @@ def _below(cls: Any) -> Iterator[Any]:
         yield from _below(sub)
 
 
-def _model_of(thing: Any) -> Any:
-    """The tenant model of a class with a `Meta`, or None."""
+def _is_of_tenants(thing: Any) -> bool:
+    """Whether the `Meta` of a class names a tenant model."""
     model = getattr(getattr(thing, "Meta", None), "model", None)
-    return model if model is not None and tenant_names(model) else None
+    return model is not None and bool(tenant_names(model))
 
 
 def serializer_fields(serializer: Any) -> Messages:
@@ -133,23 +131,3 @@ def versioning() -> Messages:
             "REST_FRAMEWORK.",
             id="tenantkit.E505",
         )
-
-
-def unchecked_constraints(serialized: set[Any]) -> Messages:
-    """Constraints that DRF has no validator for, where nothing turns the database's refusal into a 400."""
-    if getattr(settings, "REST_FRAMEWORK", {}).get("EXCEPTION_HANDLER") == HANDLER:
-        return
-    for model in sorted(serialized, key=lambda model: model._meta.label):
-        for constraint in model._meta.constraints:
-            if isinstance(constraint, TenantUniqueConstraint) and _unchecked(constraint):
-                yield Warning(
-                    f"DRF does not check the constraint {constraint.name} of {model._meta.label}: a duplicate would "
-                    "be a 500.",
-                    hint=f'Write REST_FRAMEWORK = {{"EXCEPTION_HANDLER": "{HANDLER}", ...}}, which answers 400.',
-                    obj=model,
-                    id="tenantkit.W506",
-                )
-
-
-def _unchecked(constraint: TenantUniqueConstraint) -> bool:
-    return bool(constraint.expressions) or constraint.nulls_distinct is False

@@ -20,7 +20,7 @@ def check_ownership(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage
 
 def tenant_fields(model: Model) -> Messages:
     """A tenant model has one tenant field in its own table, and it is never empty."""
-    found = [field for field in model._meta.local_fields if getattr(field, "names_the_tenant", False)]
+    found: list[Any] = [field for field in model._meta.local_fields if getattr(field, "names_the_tenant", False)]
     if len(found) > 1:
         given = ", ".join(field.name for field in found)
         yield Error(
@@ -29,10 +29,10 @@ def tenant_fields(model: Model) -> Messages:
             obj=model,
             id="tenantkit.E012",
         )
-    if any(field.null for field in found):
+    if any(field.null and not getattr(field, "shares_rows_of_nobody", False) for field in found):
         yield Error(
             f"{label(found[0])} may be empty: such rows would belong to nobody, and no tenant could reach them.",
-            hint="Leave null=True out; for rows that all tenants share write a model of their own.",
+            hint="Leave null=True out; for rows that all tenants may read write GlobalRows() in Meta.constraints.",
             obj=model,
             id="tenantkit.E013",
         )

@@ -2,7 +2,7 @@
 like any other, and the fields that a ModelSerializer makes leave the tenant out. Here is what is new
 (throttles are in `drf_throttling.py`):
 
-- `exception_handler` turns a duplicate that DRF has no validator for into a 400;
+- `exception_handler` lets DRF's renderers write the 400 for a duplicate that only the database sees;
 - `TenantViewSet`, with which operators list, make, suspend and resume tenants.
 """
 
@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from django.apps import apps
 from django.contrib.auth import get_permission_codename
-from django.db import IntegrityError, models, transaction
+from django.db import models, transaction
 from rest_framework import mixins, permissions, serializers, status, views, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import APIException, ValidationError
@@ -21,55 +20,24 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
-from ..constraints import TenantUniqueConstraint
 from ..context import get_current_tenant
+from ..duplicates import find_duplicate
 from ..exceptions import JobFailed, ProvisioningRefused, TenantStatusRefused
 from ..lifecycle.provision import provision
 from ..lifecycle.suspend import resume, suspend
 from ..models import AbstractTenant, get_tenant_model
-from ..registry import tenant_field
-
-UNIQUE_VIOLATION = "23505"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's own handler, which answers 400 as well where the database refused a duplicate within the
-    tenant: of a constraint on expressions, or of two requests at the same time. Name it in
-    `REST_FRAMEWORK["EXCEPTION_HANDLER"]`. Other errors of the database stay what they are."""
-    if isinstance(error, IntegrityError) and (found := _violated(error)) is not None:
-        return views.exception_handler(_as_validation_error(*found), context)
+    tenant: of a constraint on expressions, or of two requests at the same time. `TenantMiddleware` does that
+    without it; named in `REST_FRAMEWORK["EXCEPTION_HANDLER"]` it lets DRF's renderers write the answer. Other
+    errors of the database stay what they are."""
+    if (found := find_duplicate(error)) is not None:
+        key = found.field or api_settings.NON_FIELD_ERRORS_KEY
+        code = found.constraint.violation_error_code or "unique"
+        return views.exception_handler(ValidationError({key: [found.message]}, code=code), context)
     return views.exception_handler(error, context)
-
-
-def _violated(error: IntegrityError) -> tuple[type[models.Model], TenantUniqueConstraint] | None:
-    """The constraint that the database names in its error, and its model."""
-    cause = error.__cause__
-    diagnosis = getattr(cause, "diag", None)
-    for model in apps.get_models():
-        for constraint in model._meta.constraints:
-            if not isinstance(constraint, TenantUniqueConstraint):
-                continue
-            if diagnosis is None:
-                if str(cause) in _sqlite_messages(model, constraint):
-                    return model, constraint
-            elif (diagnosis.sqlstate, diagnosis.constraint_name) == (UNIQUE_VIOLATION, constraint.name):
-                return model, constraint
-    return None
-
-
-def _sqlite_messages(model: type[models.Model], constraint: TenantUniqueConstraint) -> tuple[str, str]:
-    """SQLite names an index on expressions, and otherwise the columns of the constraint."""
-    fields = [tenant_field(model), *map(model._meta.get_field, constraint.fields)]
-    columns = ", ".join(f"{model._meta.db_table}.{field.column}" for field in fields)
-    return f"UNIQUE constraint failed: index '{constraint.name}'", f"UNIQUE constraint failed: {columns}"
-
-
-def _as_validation_error(model: type[models.Model], constraint: TenantUniqueConstraint) -> ValidationError:
-    key = constraint.fields[0] if len(constraint.fields) == 1 else api_settings.NON_FIELD_ERRORS_KEY
-    message = constraint.get_violation_error_message()
-    if constraint.fields and constraint.violation_error_message == constraint.default_violation_error_message:
-        message = " ".join(model().unique_error_message(model, constraint.fields).messages)
-    return ValidationError({key: [message]}, code=constraint.violation_error_code or "unique")
 
 
 class Conflict(APIException):

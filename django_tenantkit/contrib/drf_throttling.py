@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rest_framework import throttling
 
 from ..context import get_current_tenant, require_tenant
+from ..exceptions import TenantAccessDenied
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -19,13 +20,18 @@ if TYPE_CHECKING:
 
 class TenantThrottleMixin:
     """Mixin for any throttle that counts by a key: the same user or address is counted in each tenant by
-    itself. Requests without a tenant are counted together."""
+    itself. Requests without a tenant are counted together, and with them those who may not act in theirs:
+    each name that they make up would have a count of its own."""
 
     def get_cache_key(self, request: Request, view: APIView) -> str | None:
         """The key of the class it is mixed into, in the tenant's name."""
         key: str | None = super().get_cache_key(request, view)  # type: ignore[misc]
-        tenant = get_current_tenant()
-        return key if key is None or tenant is None else f"{tenant.uid}:{key}"
+        if key is None or get_current_tenant() is None:
+            return key
+        try:
+            return f"{require_tenant().uid}:{key}"
+        except TenantAccessDenied:
+            return key
 
 
 class TenantUserRateThrottle(TenantThrottleMixin, throttling.UserRateThrottle):

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.utils.module_loading import import_string
 
 from ..conf import conf
+from ..context import unscoped
 from ..exceptions import ProvisioningRefused
 from ..models import AbstractTenant, Job, get_tenant_model
 from ..names import clean_domain, validate_slug
@@ -35,6 +36,7 @@ class Plan:
     steps: list[str]
 
 
+@unscoped(reason="provisioning")
 def provision(
     slug: str,
     name: str = "",
@@ -68,12 +70,14 @@ def provision(
     return _run(job, progress)
 
 
+@unscoped(reason="provisioning")
 def resume(uid: UUID | str, *, progress: jobs.Progress | None = None) -> AbstractTenant:
     """Go on with a job by its uid and return the tenant. A finished job stays as it is. Raises
     `ProvisioningRefused` when there is no such job or another process is at it, and `JobFailed`."""
     return _run(jobs.take_up(PROVISION, jobs.find(PROVISION, uid)), progress)
 
 
+@unscoped(reason="provisioning")
 def prepare(
     slug: str,
     name: str = "",
@@ -102,6 +106,7 @@ def prepare(
     return Plan(slug, wanted_domain, arguments, job, _remaining(job))
 
 
+@unscoped(reason="provisioning")
 def prepare_resume(uid: UUID | str) -> Plan:
     """What `resume()` would do. Raises `ProvisioningRefused` when there is no such job."""
     job = jobs.find(PROVISION, uid)

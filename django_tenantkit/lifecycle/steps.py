@@ -18,7 +18,7 @@ from django.utils.http import urlsafe_base64_encode
 from django.utils.module_loading import import_string
 
 from ..conf import conf
-from ..context import tenant_context
+from ..context import tenant_context, unscoped
 from ..exceptions import TenantkitError
 from ..models import AbstractTenant, Job, Membership, TenantStatus, get_domain_model, get_tenant_model
 from ..names import slug_host
@@ -32,21 +32,23 @@ def make_tenant(job: Job) -> None:
     """Make the tenant, with the status `provisioning`, and give it to the job. A step of your own in its
     place does the same for a tenant model that needs more."""
     wanted = job.arguments
-    release_slug(job.slug)
-    job.tenant = get_tenant_model()._default_manager.create(
-        slug=job.slug,
-        name=wanted["name"],
-        plan=wanted["plan"],
-        settings=wanted["settings"],
-        status=TenantStatus.PROVISIONING,
-    )
+    with unscoped(reason=f"provisioning {job.slug}"):
+        release_slug(job.slug)
+        job.tenant = get_tenant_model()._default_manager.create(
+            slug=job.slug,
+            name=wanted["name"],
+            plan=wanted["plan"],
+            settings=wanted["settings"],
+            status=TenantStatus.PROVISIONING,
+        )
 
 
 def make_domain(job: Job) -> None:
     """Give the tenant the domain it is to have, as its primary one."""
     if job.domain:
         verified_at = timezone.now() if job.arguments["domain_verified"] else None
-        assign_domain(job.tenant, job.domain, verified_at)
+        with unscoped(reason=f"provisioning {job.slug}"):
+            assign_domain(job.tenant, job.domain, verified_at)
 
 
 def make_admin(job: Job) -> None:

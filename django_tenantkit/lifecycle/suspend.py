@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from django.db import router, transaction
 
-from ..context import contained, tenant_context
+from ..context import contained, tenant_context, unscoped
 from ..exceptions import TenantStatusRefused
 from ..models import AbstractTenant, TenantStatus
 from ..signals import tenant_status_changed
@@ -44,7 +44,8 @@ def change_status(
     done. What counts is the status in the database, not the object's. Returns the object, up to date.
     Raises `TenantStatusRefused` when the status is not in `before`."""
     model = type(tenant)
-    with transaction.atomic(using=router.db_for_write(model)):
+    by_operator = unscoped(reason=f"status of {tenant.slug}: {new}")
+    with by_operator, transaction.atomic(using=router.db_for_write(model)):
         row = model._base_manager.select_for_update().get(pk=tenant.pk)
         old = row.status
         if old not in before:

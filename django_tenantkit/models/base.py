@@ -35,6 +35,8 @@ class TenantModel(TenantScoped, models.Model):
         owner = self.__dict__.get("tenant_id")
         if key is not None and owner is not None and owner != key:
             self._refuse_if_foreign(owner, key, "saved")
+        if key is not None and owner is None and not self._state.adding:
+            self._refuse_if_everybodys()
         super().save(*args, **kwargs)
 
     def _prepare_related_fields_for_save(self, operation_name: str, *args: Any, **kwargs: Any) -> None:
@@ -65,3 +67,11 @@ class TenantModel(TenantScoped, models.Model):
             f"{describe(current_scope())}, so it cannot be {done} here; a row's tenant never changes. Enter its "
             "tenant with `tenant_context(object.tenant)`."
         )
+
+    def _refuse_if_everybodys(self) -> None:
+        field: Any = self._meta.get_field("tenant")
+        if field.shares_rows_of_nobody:
+            raise TenantImmutable(
+                f"{self._meta.label} {self.pk} is a row of all tenants, so none of them changes it. Operators do: with "
+                'unscoped(reason="..."): ...'
+            )

@@ -2,7 +2,7 @@
 
 `with start() as server:` runs one in a temporary directory; `start(directory)` keeps its data. It
 listens on a Unix socket that only its user can reach, never on a port, so it asks for no password.
-Applications connect as `ROLE`, which row-level security binds: the superuser sees every row.
+`server.make_database("shop")` makes a database with the roles of a project: the superuser sees every row.
 
 The wheel brings the binaries and knows how to run them as root (as a system user `pgserver`, whom it
 lets into the directories above). Starting and stopping is done here, because the wheel cannot pass
@@ -29,6 +29,8 @@ import psycopg
 from psycopg import sql
 
 from ..exceptions import TenantkitError
+from ..sql.roles import Roles, usual_roles
+from ..sql.setup import Wanted, set_up
 
 try:
     # The wheel looks for a runtime directory that is not used here, and warns where there is none.
@@ -41,7 +43,6 @@ except ImportError:
 else:
     INSTALLED = True
 
-ROLE = "tenantkit"
 SUPERUSER = "postgres"
 
 #: Settings of a server whose data nobody will miss. Logical decoding and many locks are what moves
@@ -80,21 +81,36 @@ class EmbeddedServer:
         self._version = pgdata_version(self.data) or utils.TARGET_POSTGRES_VERSION
         self._wheel = PostgresServer(self.data, postgres_version=self._version)
 
-    def url(self, database: str = SUPERUSER, role: str = ROLE) -> str:
+    def make_database(self, database: str, roles: Roles | None = None, *, web_may_operate: bool = False) -> Roles:
+        """Make a database and what `setup_roles` makes in it, and return its roles: those of a project that does
+        not name them otherwise, or `roles`. `web_may_operate` is what TENANTKIT_WEB_MAY_OPERATE will be. The
+        system may make databases, as tests do. Where it is there already, what is missing is made."""
+        roles = roles or usual_roles(database)
+        with self.connect() as connection:
+            if connection.execute("SELECT FROM pg_database WHERE datname = %s", [database]).fetchone() is None:
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+        with self.connect(database) as connection, connection.transaction():
+            wanted = Wanted(roles, roles.application, roles.system, "", web_may_operate, may_create_databases=True)
+            set_up(connection.cursor(), wanted)
+        return roles
+
+    def url(self, database: str = SUPERUSER, role: str = SUPERUSER) -> str:
         """The address of `database` for psycopg, psql and django-environ. It has no password."""
         return f"postgresql://{quote(role)}@/{quote(database)}?host={quote(str(self.socket_directory))}"
 
-    def settings(self, database: str = SUPERUSER, role: str = ROLE) -> dict[str, Any]:
-        """An entry of Django's `DATABASES` for `database`, which need not exist yet."""
+    def settings(self, database: str, role: str | None = None) -> dict[str, Any]:
+        """An entry of Django's `DATABASES` for `database`. Requests log in as its application's role, or as
+        `role`."""
         return {
             "ENGINE": "django_tenantkit.backends.postgresql",
             "NAME": database,
-            "USER": role,
+            "USER": role or usual_roles(database).application,
             "HOST": str(self.socket_directory),
         }
 
-    def connect(self, database: str = SUPERUSER, role: str = ROLE) -> psycopg.Connection[Any]:
-        """A psycopg connection in autocommit mode. `role=SUPERUSER` is for what `ROLE` may not do."""
+    def connect(self, database: str = SUPERUSER, role: str = SUPERUSER) -> psycopg.Connection[Any]:
+        """A psycopg connection in autocommit mode; of the superuser, whom no row-level security binds, unless
+        told otherwise."""
         return psycopg.connect(self.url(database, role), autocommit=True)
 
     def stop(self) -> None:
@@ -126,7 +142,6 @@ class EmbeddedServer:
             self._choose_socket_directory()
             self._let_system_user_in(self.data, self.socket_directory)
             self._start_postgres()
-            self._make_role()
         except BaseException:
             self.stop()
             raise
@@ -202,12 +217,6 @@ class EmbeddedServer:
         except psutil.Error:
             return False
 
-    def _make_role(self) -> None:
-        with self.connect(role=SUPERUSER) as connection:
-            if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone() is None:
-                create = sql.SQL("CREATE ROLE {} LOGIN CREATEDB NOSUPERUSER NOBYPASSRLS")
-                connection.execute(create.format(sql.Identifier(ROLE)))
-
     def _run(self, program: str, *arguments: str, log: Path | None = None) -> None:
         """Run a program of the wheel, as its system user if there is one. Its output goes to a file:
         the server inherits it, and a pipe would stay open as long as the server runs."""
@@ -233,8 +242,7 @@ class EmbeddedServer:
 def start(
     data_directory: Path | None = None, *, fast: bool = True, options: Mapping[str, str] | None = None
 ) -> EmbeddedServer:
-    """Start a server and make `ROLE` in it: LOGIN and CREATEDB, not a superuser, bound by row-level
-    security. It owns the databases that are created through it.
+    """Start a server.
 
     `data_directory` is made if it is missing and keeps the data; without it they live in a temporary
     directory and are deleted by `stop()`. One program at a time can use a directory. `fast` gives up

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +12,12 @@ from typing import Any
 from urllib.parse import quote
 
 import psycopg
+from django.core.management import CommandError
 from django.db import connection, connections
+from django.test import override_settings
 from psycopg import sql
 
+from django_tenantkit.lifecycle.roles import set_up_roles
 from django_tenantkit.testing import embedded
 
 Settings = dict[str, Any]
@@ -21,28 +25,30 @@ Settings = dict[str, Any]
 
 @contextmanager
 def demo_database(url_given: bool) -> Iterator[str]:
-    """Connect Django to a new database: on the server that DATABASE_URL names, or else on an embedded one.
-    Gives the new database's address, for a second terminal."""
+    """Connect Django to a new database, as the application's role: on the server that DATABASE_URL names, or else
+    on an embedded one. Gives what a second terminal has to have in its environment."""
     given = connections["default"].settings_dict
     if not url_given:
         with embedded.start() as server:
-            with server.connect() as admin:
-                admin.execute("CREATE DATABASE workbench")
-            yield from _use(server.settings("workbench"))
+            roles = server.make_database("workbench")
+            yield from _use(server.settings("workbench"), {"USER": roles.system})
     elif given["ENGINE"].endswith("sqlite3"):
         with tempfile.TemporaryDirectory(prefix="tenantkit-demo-") as directory:
-            yield from _use({"NAME": str(Path(directory) / "workbench.sqlite3")})
+            yield from _use({"NAME": str(Path(directory) / "workbench.sqlite3")}, {})
     else:
-        with _new_database(dict(given)) as database:
-            yield from _use(database)
+        with _new_database(dict(given)) as (application, system):
+            yield from _use(application, system)
 
 
-def _use(database: Settings) -> Iterator[str]:
-    """Point all connections at `database`, of later threads too: they share this dictionary."""
+def _use(application: Settings, system: Settings) -> Iterator[str]:
+    """Point all connections at the database, of later threads too: they share this dictionary."""
     connection.close()
-    connections["default"].settings_dict.update(database)
+    connections["default"].settings_dict.update(application)
     try:
-        yield _url(connections["default"].settings_dict)
+        with override_settings(TENANTKIT_SYSTEM_DATABASE=system or None):
+            found = connections["default"].settings_dict
+            urls = {"DATABASE_URL": _url(found), **({"SYSTEM_DATABASE_URL": _url(found | system)} if system else {})}
+            yield " ".join(f"{name}={shlex.quote(url)}" for name, url in urls.items())
     finally:
         connections.close_all()
 
@@ -58,25 +64,34 @@ def _url(database: Settings) -> str:
 
 
 @contextmanager
-def _new_database(given: Settings) -> Iterator[Settings]:
-    """A database, and an owner for it where the given role is one whom row-level security does not bind."""
-    name, password = f"tenantkit_demo_{secrets.token_hex(3)}", secrets.token_hex(16)
-    names = {"name": sql.Identifier(name), "password": sql.Literal(password)}
+def _new_database(given: Settings) -> Iterator[tuple[Settings, Settings]]:
+    """A database with the roles that `setup_roles` makes, by the login that is given; the logins of the
+    application and of the system."""
+    name = f"tenantkit_demo_{secrets.token_hex(3)}"
+    database = sql.Identifier(name)
     with _server(given) as admin:
-        bypasses = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
-        own_role = admin.execute(bypasses).fetchone() == (True,)
-        if own_role:
-            admin.execute(sql.SQL("CREATE ROLE {name} LOGIN NOSUPERUSER PASSWORD {password}").format(**names))
-        admin.execute(sql.SQL("CREATE DATABASE {name}").format(**names))
-        if own_role:
-            admin.execute(sql.SQL("ALTER DATABASE {name} OWNER TO {name}").format(**names))
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(database))
+    roles: list[str] = []
     try:
-        yield {"NAME": name, **({"USER": name, "PASSWORD": password} if own_role else {})}
+        connections["default"].settings_dict["NAME"] = name
+        result = set_up_roles(passwords=True)
+        if result.refused:
+            user = given["USER"] or "the login"
+            raise CommandError(
+                f"The demo makes its own roles, and {user} of DATABASE_URL may not: {result.refused}. Name a login "
+                "that is a superuser, or has CREATEDB and CREATEROLE; or none, for an embedded PostgreSQL."
+            )
+        roles = list(result.wanted.roles)
+        logins = [
+            {"USER": login, "PASSWORD": result.passwords[login]}
+            for login in (result.wanted.roles.application, result.wanted.roles.system)
+        ]
+        yield {"NAME": name, **logins[0]}, logins[1]
     finally:
         with _server(given) as admin:
-            admin.execute(sql.SQL("DROP DATABASE {name} WITH (FORCE)").format(**names))
-            if own_role:
-                admin.execute(sql.SQL("DROP ROLE {name}").format(**names))
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(database))
+            for role in roles:
+                admin.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
 
 
 @contextmanager

@@ -9,7 +9,14 @@ from django_tenantkit.models import Domain, Membership, Tenant
 from .models import User
 
 admin.site.site_header = admin.site.site_title = "Workbench · operators"
-admin.site.register(User, UserAdmin)
+
+
+@admin.register(User)
+class PersonAdmin(UserAdmin):
+    """Rows of all tenants can refer to a person, so they are not deleted here: take `is_active` from them."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False
 
 
 @admin.register(Membership)

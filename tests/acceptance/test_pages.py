@@ -82,7 +82,7 @@ def test_the_landing_page_leads_to_an_address(site: Site) -> None:
     assert visitor.send("GET", "/open/?name=evil.example/").headers["Location"] == "/"
 
 
-def test_the_operators_admin_shows_tenants(site: Site) -> None:
+def test_the_operators_admin_shows_tenants_and_people(site: Site) -> None:
     operator = site.visitor("localhost")
     page = operator.send("GET", "/admin/login/")
     token = re.search(r'csrfmiddlewaretoken" value="(\w+)"', page.text)
@@ -90,3 +90,8 @@ def test_the_operators_admin_shows_tenants(site: Site) -> None:
     login = {"username": "operator@workbench.example", "password": "demo", "csrfmiddlewaretoken": token[1]}
     assert operator.send("POST", "/admin/login/?next=/admin/", login, form=True).status == 302
     assert "globex" in operator.send("GET", "/admin/django_tenantkit/tenant/").text
+    people = operator.send("GET", "/admin/users/user/").text
+    person = re.search(r"/admin/users/user/(\w+)/change/", people)
+    assert person
+    assert operator.send("GET", f"/admin/users/user/{person[1]}/change/").status == 200
+    assert operator.send("GET", f"/admin/users/user/{person[1]}/delete/").status == 403

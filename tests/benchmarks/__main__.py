@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import django
 from django.db import connections
@@ -14,6 +14,9 @@ from tests import databases
 
 from .method import LEAST_BLOCKS
 from .report import Result, as_json, as_text
+
+#: Called with the number of blocks.
+Comparison = Callable[[int], Sequence[Result]]
 
 FORMATS = {"text": as_text, "json": as_json}
 
@@ -48,12 +51,14 @@ def main() -> int:
     return int(any(result.missed for result in results))
 
 
-def prepare() -> Mapping[str, Callable[[int], Result]]:
+def prepare() -> Mapping[str, Comparison]:
     """Django, a database with tables and rows, and all that can be measured on them."""
     django.setup()
     from . import comparisons, data  # models need Django to be set up
 
-    connections["plain"].settings_dict["NAME"] = databases.clone(connections["default"], "benchmarks")
+    name = databases.clone(connections["default"], "benchmarks")
+    for alias in ("plain", "compilers"):
+        connections[alias].settings_dict["NAME"] = name
     return comparisons.comparisons(data.fill())
 
 
@@ -61,11 +66,12 @@ def is_wanted(name: str, only: list[str] | None) -> bool:
     return only is None or any(part.lower() in name.lower() for part in only)
 
 
-def measured(chosen: Iterable[Callable[[int], Result]], blocks: int, results: list[Result]) -> Iterator[Result]:
+def measured(chosen: Iterable[Comparison], blocks: int, results: list[Result]) -> Iterator[Result]:
     """Each result when it is there; `results` keeps them."""
     for compare in chosen:
-        results.append(compare(blocks))
-        yield results[-1]
+        for result in compare(blocks):
+            results.append(result)
+            yield result
 
 
 if __name__ == "__main__":

@@ -9,10 +9,21 @@ from django.db import connection, models
 from django_tenantkit.context import tenant_context
 from django_tenantkit.models import Tenant
 
-from .models import Customer, Invoice, Line, PlainCustomer, PlainInvoice, PlainLine
+from .models import Customer, Entry, Invoice, Line, PlainCustomer, PlainEntry, PlainInvoice, PlainLine
 
-TENANTS = 200
+#: Tenants, and how many of them have rows in each table but the large one.
+TENANTS = 1_000
+FILLED = 200
 ROWS = 100
+#: Rows of each tenant in the large table.
+ENTRIES = 1_000
+
+#: The tenants' rows lie between each other's, as they do where all of them write.
+_LARGE = """
+INSERT INTO {table} (id, tenant_id, amount)
+SELECT gen_random_uuid(), tenant.id, number %% 100
+FROM generate_series(1, %s) AS number CROSS JOIN django_tenantkit_tenant AS tenant ORDER BY number
+"""
 
 
 def fill() -> Tenant:
@@ -20,14 +31,23 @@ def fill() -> Tenant:
     tenants = Tenant.objects.bulk_create(
         Tenant(slug=f"tenant-{number}", name=f"Tenant {number}") for number in range(TENANTS)
     )
-    for tenant in tenants:
+    for tenant in tenants[:FILLED]:
         with tenant_context(tenant):
             _fill_tenant()
     for source, copy in ((Customer, PlainCustomer), (Invoice, PlainInvoice), (Line, PlainLine)):
         _copy(source, copy)
-    with connection.cursor() as cursor:
+    with connection.as_system(), connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    return tenants[TENANTS // 2]
+    return tenants[FILLED // 2]
+
+
+def fill_large() -> None:
+    """Write the rows of the large table and of its twin."""
+    for model in (Entry, PlainEntry):
+        table = connection.ops.quote_name(model._meta.db_table)
+        with connection.as_system(), connection.cursor() as cursor:
+            cursor.execute(_LARGE.format(table=table), [ENTRIES])
+            cursor.execute(f"VACUUM ANALYZE {table}")
 
 
 def _fill_tenant() -> None:
@@ -44,7 +64,7 @@ def _fill_tenant() -> None:
 def _copy(source: type[models.Model], copy: type[models.Model]) -> None:
     """The twin's rows, with the same keys."""
     columns = ", ".join(connection.ops.quote_name(field.column) for field in _fields(source))
-    with connection.cursor() as cursor:
+    with connection.as_system(), connection.cursor() as cursor:
         cursor.execute(f"INSERT INTO {copy._meta.db_table} ({columns}) SELECT {columns} FROM {source._meta.db_table}")
 
 

@@ -1,7 +1,8 @@
 """How ways of doing the same are compared.
 
 They run in one process, in blocks of A B B A, so that a machine that slows down while it measures
-does so to both. What counts is CPU time of this process, with the garbage collector off. A block
+does so to both, with the garbage collector off. Two clocks run: CPU time of this process, which the
+server and other programs disturb little, and wall time, which contains what the server does. A block
 gives one ratio; the figure is the median of the blocks' ratios with its 90 % interval. A target is
 missed only when the whole interval lies beyond it.
 """
@@ -14,11 +15,12 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 Work = Callable[[], object]
 
-#: CPU seconds that one leg of a block takes: long against the clock, short against the machine's moods.
-LEG = 0.03
+#: Seconds that one leg of a block takes: long against the clock, short against the machine's moods.
+LEG = 0.04
 CONFIDENCE = 0.90
 LEAST_BLOCKS = 30
 
@@ -74,39 +76,57 @@ def excess_ratio(block: Sequence[float]) -> float:
     return (c + c_again - bare) / (b + b_again - bare)
 
 
-def cpu_seconds(work: Work, times: int) -> float:
-    """CPU time of this process for calling `work` so many times."""
-    repeat = range(times)
+class Seconds(NamedTuple):
+    """What something took."""
+
+    cpu: float
+    wall: float
+
+
+class Figures(NamedTuple):
+    """The same by either clock."""
+
+    cpu: Figure
+    wall: Figure
+
+
+def seconds(work: Work, times: int) -> Seconds:
+    """CPU time of this process and wall time for calling `work` so many times. Wall time is that of the median
+    call, so many times: a call during which another program ran says nothing of the work."""
+    clock, calls = time.perf_counter, []
     begin = time.process_time()
-    for _ in repeat:
+    for _ in range(times):
+        start = clock()
         work()
-    return time.process_time() - begin
+        calls.append(clock() - start)
+    return Seconds(time.process_time() - begin, times * statistics.median(calls))
 
 
 def calibrated(work: Work, leg: float = LEG) -> int:
     """How often to call `work` for one leg of a block."""
     times = 1
-    while (taken := cpu_seconds(work, times)) < leg / 4:
+    while (taken := seconds(work, times).wall) < leg / 4:
         times *= 2
     return max(1, round(times * leg / taken))
 
 
-def measure(works: Sequence[Work], blocks: int, per_block: Callable[[Sequence[float]], float]) -> Figure:
-    """The figure of `per_block` over so many blocks, each of which runs the works forth and back."""
+def measure(works: Sequence[Work], blocks: int, per_block: Callable[[Sequence[float]], float]) -> Figures:
+    """The figures of `per_block` over so many blocks, each of which runs the works forth and back."""
     for work in works:
         calibrated(work)  # warms up: connections, caches, the specialising interpreter
     times = calibrated(works[0])
     legs = [*works, *reversed(works)]
-    ratios = []
+    ratios: list[tuple[float, float]] = []
     gc.collect()
     gc.freeze()
     try:
         for _ in range(blocks):
             gc.collect()
             gc.disable()
-            ratios.append(per_block([cpu_seconds(work, times) for work in legs]))
+            taken = [seconds(work, times) for work in legs]
+            ratios.append((per_block([leg.cpu for leg in taken]), per_block([leg.wall for leg in taken])))
             gc.enable()
     finally:
         gc.enable()
         gc.unfreeze()
-    return figure(ratios)
+    return Figures(figure([cpu for cpu, _ in ratios]), figure([wall for _, wall in ratios]))

@@ -1,4 +1,4 @@
-"""Twins: three tenant models, and the same three tables as plain Django with a foreign key to the tenant."""
+"""Twins: four tenant models, and the same four tables as plain Django with a foreign key to the tenant."""
 
 from __future__ import annotations
 
@@ -45,6 +45,13 @@ class LineColumns(models.Model):
         abstract = True
 
 
+class EntryColumns(models.Model):
+    amount = models.DecimalField(max_digits=10, decimal_places=2)
+
+    class Meta:
+        abstract = True
+
+
 class Customer(CustomerColumns, TenantModel):
     pass
 
@@ -57,6 +64,10 @@ class Line(LineColumns, TenantModel):
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="+")
 
 
+class Entry(EntryColumns, TenantModel):
+    """Of a large table."""
+
+
 class PlainCustomer(CustomerColumns, PlainModel):
     pass
 
@@ -67,3 +78,7 @@ class PlainInvoice(InvoiceColumns, PlainModel):
 
 class PlainLine(LineColumns, PlainModel):
     invoice = models.ForeignKey(PlainInvoice, on_delete=models.CASCADE, related_name="+")
+
+
+class PlainEntry(EntryColumns, PlainModel):
+    pass

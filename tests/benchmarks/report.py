@@ -13,19 +13,23 @@ from django.db import connection
 
 from .method import Figure
 
-WIDTH = 36
+WIDTH = 42
+CPU, WALL, COUNTED = "CPU", "wall", "counted"
 
 
 @dataclass(frozen=True)
 class Result:
-    """One line: `figure` against a baseline of 1 (or a number of statements), and its target, if any."""
+    """One line: `figure` against a baseline of 1 (or a number of statements), how it was taken, and its target,
+    if any."""
 
     name: str
     figure: Figure
-    at_most: float | None
+    clock: str
+    at_most: float | None = None
 
     @property
     def missed(self) -> bool:
+        """Whether the target is missed."""
         return self.figure.misses(self.at_most)
 
     def __str__(self) -> str:
@@ -33,12 +37,12 @@ class Result:
         interval = f"{self.figure.low:.3f}-{self.figure.high:.3f}"
         target = "" if self.at_most is None else f"<= {self.at_most:.2f}"
         verdict = "  MISSED" if self.missed else ""
-        return f"{self.name:{WIDTH}}{self.figure.median:7.3f}   {interval:13} {target}{verdict}".rstrip()
+        return f"{self.name:{WIDTH}}{self.figure.median:7.3f}   {interval:13} {self.clock:8} {target}{verdict}".rstrip()
 
 
 def as_text(results: Iterable[Result]) -> Iterator[str]:
     """A table, line by line as the results come."""
-    yield f"{'':{WIDTH}}{'median':>7}   {'90 %':13} target"
+    yield f"{'':{WIDTH}}{'median':>7}   {'90 %':13} {'clock':8} target"
     yield from map(str, results)
     yield versions()
 
@@ -50,6 +54,7 @@ def as_json(results: Iterable[Result]) -> Iterator[str]:
             {
                 "name": result.name,
                 **asdict(result.figure),
+                "clock": result.clock,
                 "at_most": result.at_most,
                 "missed": result.missed,
             }

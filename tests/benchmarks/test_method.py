@@ -6,8 +6,8 @@ import random
 import pytest
 
 from tests.benchmarks import method
-from tests.benchmarks.method import Figure, excess_ratio, figure, lower_rank, ratio
-from tests.benchmarks.report import Result, as_json
+from tests.benchmarks.method import Figure, Seconds, excess_ratio, figure, lower_rank, ratio
+from tests.benchmarks.report import CPU, WALL, Result, as_json
 
 
 def test_a_block_compares_its_inner_legs_with_its_outer_legs() -> None:
@@ -69,22 +69,30 @@ def test_a_figure_without_a_target_misses_nothing() -> None:
 def test_every_block_runs_the_works_forth_and_back(monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     monkeypatch.setattr(method, "calibrated", lambda work: 1)
-    monkeypatch.setattr(method, "cpu_seconds", lambda work, times: order.append(work()) or 1.0)
+    monkeypatch.setattr(method, "seconds", lambda work, times: order.append(work()) or Seconds(1.0, 1.0))
     method.measure([lambda: "A", lambda: "B"], 2, ratio)
     assert "".join(order) == "ABBAABBA"
 
 
+def test_each_clock_has_its_own_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(method, "calibrated", lambda work: 1)
+    monkeypatch.setattr(method, "seconds", lambda work, times: work())
+    figures = method.measure([lambda: Seconds(1.0, 2.0), lambda: Seconds(2.0, 3.0)], 5, ratio)
+    assert (figures.cpu.median, figures.wall.median) == (2.0, 1.5)
+
+
 def test_the_table_names_what_is_missed() -> None:
-    line = str(Result("get", Figure(1.5, 1.4, 1.6), 0.95))
-    assert line.split() == ["get", "1.500", "1.400-1.600", "<=", "0.95", "MISSED"]
+    line = str(Result("get", Figure(1.5, 1.4, 1.6), WALL, 0.95))
+    assert line.split() == ["get", "1.500", "1.400-1.600", "wall", "<=", "0.95", "MISSED"]
 
 
 def test_json_has_one_object_per_figure() -> None:
-    assert json.loads(next(as_json([Result("get", Figure(0.9, 0.8, 1.0), 0.95)]))) == {
+    assert json.loads(next(as_json([Result("get", Figure(0.9, 0.8, 1.0), CPU, 0.95)]))) == {
         "name": "get",
         "median": 0.9,
         "low": 0.8,
         "high": 1.0,
+        "clock": "CPU",
         "at_most": 0.95,
         "missed": False,
     }

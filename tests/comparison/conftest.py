@@ -37,6 +37,8 @@ def worlds(
     try:
         for alias, its_engine in ((SCOPED, engine), (PLAIN, PLAIN_ENGINES[engine])):
             entries = {"default": {}, alias: {**entry, "ENGINE": its_engine}}
+            if engine == databases.POSTGRESQL and alias == PLAIN:
+                entries[alias] |= databases.unguarded(entry)
             connections.settings[alias] = connections.configure_settings(entries)[alias]
         with django_db_blocker.unblock():
             if engine == databases.POSTGRESQL:

@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, connections, models, transaction
 
-from django_tenantkit.context import tenant_context
+from django_tenantkit.context import tenant_context, unscoped
 from django_tenantkit.models import get_tenant_model
 from django_tenantkit.registry import tenant_field
 from tests.testapp.models import (
@@ -139,6 +139,7 @@ def tables() -> dict[str, bool]:
     return {model._meta.db_table: tenant_field(model) is not None for model in everything}
 
 
+@unscoped(reason="rows of all tenants, read without any model")
 def copy(source: str, target: str, tenant: Any) -> None:
     """Put the shared rows and those of one tenant into another database, without any model."""
     with connections[source].cursor() as read, connections[target].cursor() as write:
@@ -152,6 +153,7 @@ def copy(source: str, target: str, tenant: Any) -> None:
                 write.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", row)
 
 
+@unscoped(reason="rows of all tenants, read without any model")
 def crossings(using: str, tenant: Any) -> list[tuple[str, list[Any]]]:
     """Statements that let rows of other tenants refer to rows of this one, as far as the database
     accepts them: no row of the tenant changes, so neither may what it sees."""
@@ -188,6 +190,7 @@ def _accepts(using: str, change: str, values: list[Any]) -> bool:
     return True
 
 
+@unscoped(reason="rows of all tenants, read without any model")
 def state(using: str, tenant: Any = None, *, others: bool = False) -> dict[str, list[str]]:
     """Every row of every table, of one tenant or of all others, read without any model."""
     found = {}

@@ -30,6 +30,7 @@ def world_databases(world: str, prefix: str) -> dict[str, Any]:
     server = databases.configured() | {"TEST": {}}
     if world == "plain":
         server["ENGINE"] = PLAIN[server["ENGINE"]]
+        server["USER"] = databases.ROLES.system  # who makes databases, and no policies are in the way
     if server["ENGINE"].endswith("sqlite3"):
         return {"default": server, "other": server}
     names = {"default": f"{prefix}_{world}", "other": f"{prefix}_{world}_other"}
@@ -59,6 +60,8 @@ def run(tests: Path, labels: list[str]) -> dict[str, Outcomes]:
     processes: dict[str, subprocess.Popen[bytes]] = {}
     outcomes: dict[str, Outcomes] = {}
     try:
+        if databases.configured()["ENGINE"] == databases.POSTGRESQL:
+            databases.make_roles(databases.configured())
         for world in ("tenant", "plain"):
             processes[world] = start(world, tests, labels, server.prefix)
         for world, process in processes.items():

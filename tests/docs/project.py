@@ -116,7 +116,7 @@ class Project:
             if command.line == RUNSERVER:
                 self._serve(RUNSERVER)
                 continue
-            if self.server is not None and self.changed:
+            if self.server is not None and self.changed and f":{PORT}" in command.line:
                 self.server.kill()
                 self._serve(RUNSERVER)
             printed, code = self._run(command.line.replace(f":{PORT}", f":{self.port}"))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import django_filters
+from django.urls import path
 from rest_framework import filters, pagination, routers, serializers, viewsets
+from rest_framework.decorators import api_view
 from rest_framework.validators import UniqueTogetherValidator
 
 from tests.testapp.models import Category, Customer, Invoice, Line, Note, Plan, Product, Profile, Tag, Vip
@@ -119,4 +121,11 @@ for model in (Customer, Vip, Profile, Tag, Product, Line, Note, Category, Plan):
     simple = viewset_for(serializer_for(model), filter_backends=BACKENDS, filterset_fields=["id"])
     router.register(f"{name}s", simple, name)
 
-urlpatterns = router.urls
+
+@api_view(["POST"])
+def broken(request):
+    """Writes two rows with one key."""
+    Tag.objects.bulk_create([Tag(pk=1, label="a"), Tag(pk=1, label="b")])
+
+
+urlpatterns = [*router.urls, path("broken/", broken)]

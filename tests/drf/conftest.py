@@ -11,6 +11,7 @@ from django.core.cache import cache
 
 from django_tenantkit import tenant_context
 from django_tenantkit.models import Tenant
+from tests.operating import operated
 
 OPTIONAL = ("rest_framework", "django_filters")
 collect_ignore_glob = [] if all(map(find_spec, OPTIONAL)) else ["test_*.py"]
@@ -27,12 +28,12 @@ def forgotten():
 
 @pytest.fixture
 def acme(db):
-    return Tenant.objects.create(slug="acme", name="Acme")
+    return operated(Tenant.objects.create, slug="acme", name="Acme")
 
 
 @pytest.fixture
 def globex(db):
-    return Tenant.objects.create(slug="globex", name="Globex")
+    return operated(Tenant.objects.create, slug="globex", name="Globex")
 
 
 @pytest.fixture

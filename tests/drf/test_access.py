@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 from django_tenantkit import tenant_context
 from django_tenantkit.models import Membership, Tenant, TenantStatus
 from tests.drf.api import InvoiceViewSet
+from tests.operating import operated
 from tests.testapp.models import Customer, Invoice
 
 pytestmark = pytest.mark.django_db
@@ -79,6 +80,6 @@ def test_no_tenant_named_is_no_row(member):
 
 
 def test_members_are_told_of_a_suspended_tenant_and_strangers_are_not(member, stranger):
-    Tenant.objects.filter(slug="acme").update(status=TenantStatus.SUSPENDED)
+    operated(Tenant.objects.filter(slug="acme").update, status=TenantStatus.SUSPENDED)
     assert get("member", "acme").status_code == 403
     assert get("stranger", "acme").status_code == 404

@@ -19,6 +19,7 @@ from django_tenantkit import tenant_context
 from django_tenantkit.context import guarded_context
 from django_tenantkit.contrib import drf_throttling as drf
 from django_tenantkit.exceptions import TenantAccessDenied
+from django_tenantkit.lookup import Name, stand_in
 from tests.drf.api import InvoiceViewSet
 
 pytestmark = pytest.mark.django_db
@@ -121,6 +122,18 @@ def test_whoever_may_not_act_in_a_tenant_uses_up_nothing_of_it(user, acme):
         ask(ByTenant)
     with tenant_context(acme):
         assert ask(ByTenant, user) == 200
+
+
+@pytest.mark.parametrize("throttle", [ByUser, ByAddress, ByScope])
+def test_those_who_may_not_act_in_their_tenant_are_counted_together(throttle, acme, globex):
+    def refuse():
+        raise TenantAccessDenied()
+
+    found = []
+    for tenant in (acme, stand_in(Name("slug", "one")), stand_in(Name("slug", "another"))):
+        with guarded_context(tenant, refuse):
+            found.append(ask(throttle))
+    assert found == [200, 429, 429]
 
 
 def test_users_who_are_known_are_not_counted_by_address(user, acme):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from django.db import IntegrityError, models
+from django.db import IntegrityError, connection, models
 from rest_framework.settings import api_settings
+from rest_framework.test import APIClient
 
 from django_tenantkit import tenant_context
 from django_tenantkit.constraints import TenantUniqueConstraint
 from django_tenantkit.contrib.drf import exception_handler
-from tests.drf.api import serializer_for
 from tests.testapp.models import Category, Customer, Invoice, Product, Region, Tag
 
 pytestmark = pytest.mark.django_db
@@ -81,40 +81,53 @@ def test_a_change_to_a_duplicate_is_refused(api, acme, customer):
     assert api.patch(f"/customers/{other.pk}/", {"email": "a@x.org"}).status_code == 400
 
 
-class TestWhatOnlyTheDatabaseKnows:
-    """The exception handler."""
+#: What only the database knows: the path, the row that is there, the one that is sent, and the answer.
+UNSEEN = {
+    "a constraint on an expression": (
+        "/products/",
+        (Product, {"sku": "P"}),
+        {"sku": "p"},
+        {"non_field_errors": ["Constraint “unique_sku” is violated."]},
+    ),
+    "a race for a field": (
+        "/tags/",
+        (Tag, {"label": "red"}),
+        {"label": "red"},
+        {"label": ["Tag with this Label already exists."]},
+    ),
+    "a race for a field with a condition": (
+        "/customers/",
+        (Customer, {"name": "a", "email": "a@x.org"}),
+        {"name": "b", "email": "a@x.org"},
+        {"email": ["Customer with this Email already exists."]},
+    ),
+}
 
+
+@pytest.fixture(params=UNSEEN.values(), ids=UNSEEN)
+def unseen(request, acme, monkeypatch):
+    """Validation finds nothing, as where another request is quicker."""
+    path, (model, values), body, error = request.param
+    monkeypatch.setattr("rest_framework.validators.qs_exists", lambda queryset: False)
+    with tenant_context(acme):
+        model.objects.create(**values)
+    if model is Product:
+        body = body | {"regions": [Region.objects.create(name="north").pk]}
+    return path, body, error
+
+
+class TestTheHandler:
     @pytest.fixture(autouse=True)
     def handler(self, settings):
         settings.REST_FRAMEWORK = {"EXCEPTION_HANDLER": "django_tenantkit.contrib.drf.exception_handler"}
         assert api_settings.EXCEPTION_HANDLER is exception_handler
 
-    @pytest.fixture
-    def blind(self, monkeypatch):
-        """Validation finds nothing, as where another request is quicker."""
-        monkeypatch.setattr("rest_framework.validators.qs_exists", lambda queryset: False)
-
-    def refused(self, api, path, body, error):
+    def test_a_duplicate_is_a_400(self, api, unseen):
+        path, body, error = unseen
         response = api.post(path, body, format="json")
         assert (response.status_code, response.json()) == (400, error)
 
-    def test_a_constraint_on_an_expression(self, api):
-        region = Region.objects.create(name="north")
-        body = {"sku": "P", "regions": [region.pk]}
-        assert api.post("/products/", body, format="json").status_code == 201
-        error = {"non_field_errors": ["Constraint “unique_sku” is violated."]}
-        self.refused(api, "/products/", body | {"sku": "p"}, error)
-
-    def test_a_race_for_a_field(self, api, acme, blind):
-        with tenant_context(acme):
-            Tag.objects.create(label="red")
-        self.refused(api, "/tags/", {"label": "red"}, {"label": ["Tag with this Label already exists."]})
-
-    def test_a_race_for_a_field_with_a_condition(self, api, customer, blind):
-        error = {"email": ["Customer with this Email already exists."]}
-        self.refused(api, "/customers/", {"name": "b", "email": "a@x.org"}, error)
-
-    def test_other_errors_of_the_database_stay_what_they_are(self, api, acme, customer):
+    def test_other_errors_of_the_database_stay_what_they_are(self, acme, customer):
         with tenant_context(acme), pytest.raises(IntegrityError) as error:
             Customer.objects.create(pk=customer.pk, name="same key")
         assert exception_handler(error.value, {}) is None
@@ -123,10 +136,38 @@ class TestWhatOnlyTheDatabaseKnows:
         assert api.get("/customers/nobody/").status_code == 404
 
 
-def test_without_the_handler_a_constraint_on_an_expression_is_an_integrity_error(acme):
-    with tenant_context(acme):
-        Product.objects.create(sku="P")
-        duplicate = serializer_for(Product, fields=["sku"])(data={"sku": "p"})
-        assert duplicate.is_valid()
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("with_middleware")
+class TestTheMiddlewareAlone:
+    """Without any setting of DRF."""
+
+    @pytest.fixture(autouse=True)
+    def urls(self, settings):
+        settings.ROOT_URLCONF = "tests.drf.api"
+        assert api_settings.EXCEPTION_HANDLER is not exception_handler
+
+    def post(self, path, body, **headers):
+        return APIClient(headers={"host": "acme.example.com", **headers}).post(path, body, format="json")
+
+    @pytest.mark.parametrize("atomic", [False, True], ids=["", "ATOMIC_REQUESTS"])
+    def test_a_duplicate_is_a_400(self, unseen, monkeypatch, atomic):
+        monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", atomic)
+        path, body, error = unseen
+        response = self.post(path, body)
+        assert (response.status_code, response["Content-Type"], response.json()) == (400, "application/json", error)
+
+    def test_who_looks_at_the_browsable_api_gets_a_page(self, unseen):
+        path, body, error = unseen
+        response = self.post(path, body, accept="text/html")
+        assert (response.status_code, response["Content-Type"]) == (400, "text/html; charset=utf-8")
+        assert next(iter(error.values()))[0] in response.text
+
+    def test_the_key_of_what_is_no_field_is_that_of_drf(self, acme, settings):
+        settings.REST_FRAMEWORK = {"NON_FIELD_ERRORS_KEY": "errors"}
+        body = {"sku": "p", "regions": [Region.objects.create(name="north").pk]}
+        assert self.post("/products/", body).status_code == 201
+        assert self.post("/products/", body).json() == {"errors": ["Constraint “unique_sku” is violated."]}
+
+    def test_other_errors_of_the_database_stay_what_they_are(self, acme):
         with pytest.raises(IntegrityError):
-            duplicate.save()
+            self.post("/broken/", {})

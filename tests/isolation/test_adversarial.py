@@ -11,11 +11,13 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Window
 from django.db.models.functions import RowNumber
+from django.utils.functional import SimpleLazyObject
 
 from django_tenantkit import carry_tenant, get_current_tenant, tenant_context, unscoped
 from django_tenantkit.access import allowed
 from django_tenantkit.exceptions import CrossTenantReference, TenantContextError, TenantImmutable
 from django_tenantkit.models import Membership
+from django_tenantkit.references import tenant_of
 from tests.testapp.models import Category, Customer, Invoice, Line, Note, Plan, Product, Region, Tag, Vip
 
 REFUSALS = (TenantImmutable, CrossTenantReference)
@@ -40,6 +42,10 @@ def saved(obj, **changes):
     obj.save()
 
 
+def lazy(obj):
+    return SimpleLazyObject(lambda: obj)
+
+
 def line_with_their_product(w):
     return Line(pk=Line.objects.get().pk, product=of(w.globex, Product))
 
@@ -54,7 +60,7 @@ REFUSED = {
     "a shared row on their m2m": lambda w: of(w.globex, Product).regions.add(Region.objects.create(name="x")),
     "a new shared row on their m2m": lambda w: of(w.globex, Product).regions.create(name="x"),
     "a shared row on their reverse m2m": lambda w: of(w.globex, Tag).plans.set([Plan.objects.create(name="x")]),
-    "my key on their m2m": lambda w: of(w.globex, Invoice).tags.add(Tag.objects.first().pk),
+    "my key on their m2m": lambda w: of(w.globex, Invoice).tags.add(Tag.objects.get(label="red0").pk),
     "their generic relation, creating": lambda w: of(w.globex, Customer).notes.create(text="x"),
     "their generic relation, adding mine": lambda w: of(w.globex, Customer).notes.add(Note.objects.get()),
     "their generic relation, setting mine": lambda w: of(w.globex, Customer).notes.set([Note.objects.get()]),
@@ -66,11 +72,34 @@ REFUSED = {
     "adding to its m2m": lambda w: of(w.globex, Category).related.add(Category.objects.only("name").first()),
     "saving it": lambda w: saved(of(w.globex, Customer, "name"), name="x"),
     "deleting it": lambda w: of(w.globex, Tag, "label").delete(),
+    "saving with a lazy one": lambda w: saved(Invoice.objects.get(), customer=lazy(of(w.globex, Customer, "name"))),
+    "creating with a lazy one": lambda w: Invoice.objects.create(number="7", customer=lazy(of(w.globex, Customer))),
     # bulk_update hands over keys
     "bulk_update of a bare object": lambda w: bulk_update(line_with_their_product(w), "product"),
     "bulk_update of a generic reference": lambda w: bulk_update(
         Note.objects.get(), "content_type", "object_id", subject=of(w.globex, Customer)
     ),
+}
+
+
+#: What can be tried with a child of another tenant.
+WITH_A_CHILD = {
+    "saving with it": lambda vip: saved(Invoice.objects.get(), customer=vip),
+    "updating to it": lambda vip: Invoice.objects.update(customer=vip),
+    "creating with it": lambda vip: Invoice.objects.create(number="7", customer=vip),
+    "creating in bulk with it": lambda vip: Invoice.objects.bulk_create([Invoice(number="7", customer=vip)]),
+    "updating in bulk to it": lambda vip: bulk_update(Invoice.objects.get(), "customer", customer=vip),
+    "naming it": lambda vip: Note.objects.create(subject=vip, text="x"),
+    "adding to it": lambda vip: vip.notes.add(Note.objects.get()),
+    "saving it": lambda vip: saved(vip, name="x"),
+    "deleting it": lambda vip: vip.delete(),
+}
+#: In which of its tables its tenant stands depends on what was asked for.
+COLUMNS = ("name", "discount", "pk", "tenant", "vip_tenant", "customer_ptr")
+REFUSED |= {
+    f"{name}, a child loaded by its {column}": lambda w, way=way, column=column: way(of(w.globex, Vip, column))
+    for name, way in WITH_A_CHILD.items()
+    for column in COLUMNS
 }
 
 
@@ -99,6 +128,37 @@ def test_related_objects_know_it_too(two, django_assert_num_queries):
     with tenant_context(two.acme), django_assert_num_queries(1):
         line = Line.objects.select_related("invoice").only("quantity", "invoice__number").get()
         assert line.invoice.tenant_id == two.acme.pk
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_children_know_it_by_one_of_their_tables(two, column, django_assert_num_queries):
+    with tenant_context(two.acme), django_assert_num_queries(1):
+        assert tenant_of(Vip.objects.only(column).get()) == two.acme.pk
+
+
+@pytest.mark.parametrize(
+    "columns", [("name", "vip__name"), ("vip__name",), ("vip__discount",), ("vip__customer_ptr", "name")]
+)
+def test_children_that_come_with_their_parents_know_it_too(two, columns, django_assert_num_queries):
+    with tenant_context(two.acme), django_assert_num_queries(1):
+        customer = Customer.objects.select_related("vip").only(*columns).get(vip__isnull=False)
+        assert tenant_of(customer) == tenant_of(customer.vip) == two.acme.pk
+
+
+@pytest.mark.parametrize(("column", "value"), [("name", "x"), ("discount", 7)])
+def test_saving_a_deferred_child_writes_to_the_table_that_was_asked_for(two, column, value, django_assert_num_queries):
+    with tenant_context(two.acme):
+        vip = Vip.objects.only(column).get()
+        with django_assert_num_queries(1):
+            saved(vip, **{column: value})
+        assert getattr(Vip.objects.get(), column) == value
+
+
+def test_a_lazy_object_of_the_own_tenant_is_as_good_as_any(two):
+    with tenant_context(two.acme):
+        vip = Vip.objects.get()
+        saved(Invoice.objects.get(), customer=lazy(vip))
+        assert Invoice.objects.get().customer_id == vip.pk
 
 
 def test_deferring_in_subqueries_windows_and_unions_works_as_before(two):

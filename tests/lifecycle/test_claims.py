@@ -10,6 +10,7 @@ from django_tenantkit.exceptions import ProvisioningRefused
 from django_tenantkit.lifecycle.provision import provision
 from django_tenantkit.models import Domain, Job, Tenant, TenantStatus
 from tests.lifecycle.helpers import erased
+from tests.operating import operated
 
 pytestmark = pytest.mark.django_db
 
@@ -24,7 +25,7 @@ def test_a_slug_is_taken_whatever_the_status(status: TenantStatus) -> None:
 
 def test_a_domain_is_taken_verified_or_not() -> None:
     tenant = Tenant.objects.create(slug="acme", name="Acme")
-    Domain.objects.create(tenant=tenant, domain="acme.org")
+    operated(Domain.objects.create, tenant=tenant, domain="acme.org")
     with pytest.raises(ProvisioningRefused, match=r"domain acme\.org is taken by the tenant 'acme'"):
         provision("globex", domain="ACME.org")
     assert not Job.objects.exists()
@@ -37,7 +38,7 @@ def test_a_slug_is_reserved_after_erasure() -> None:
 
 
 def test_a_domain_is_reserved_after_erasure() -> None:
-    Domain.objects.create(tenant=erased("acme", days_ago=89), domain="acme.org")
+    operated(Domain.objects.create, tenant=erased("acme", days_ago=89), domain="acme.org")
     with pytest.raises(ProvisioningRefused, match=r"domain acme\.org was an erased tenant's"):
         provision("globex", domain="acme.org")
 
@@ -73,14 +74,15 @@ def test_the_slug_that_an_erased_tenant_ends_with_can_be_claimed_by_none() -> No
 def test_a_slug_can_change_hands_twice() -> None:
     erased("acme", days_ago=200)
     second = provision("acme")
-    Tenant.objects.filter(pk=second.pk).update(status=TenantStatus.ERASED, erased_at="2020-01-01T00:00Z")
+    rows = Tenant.objects.filter(pk=second.pk)
+    operated(rows.update, status=TenantStatus.ERASED, erased_at="2020-01-01T00:00Z")
     assert provision("acme").is_active
     assert Tenant.objects.count() == 3
 
 
 def test_after_the_quarantine_the_domain_goes_to_a_new_tenant() -> None:
     former = erased("acme", days_ago=91)
-    Domain.objects.create(tenant=former, domain="acme.org", verified_at=former.erased_at, is_primary=True)
+    operated(Domain.objects.create, tenant=former, domain="acme.org", verified_at=former.erased_at, is_primary=True)
     new = provision("globex", domain="acme.org")
     domain = Domain.objects.get()
     assert (domain.tenant, domain.is_primary, domain.verified_at) == (new, True, None)

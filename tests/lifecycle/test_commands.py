@@ -18,6 +18,7 @@ from django_tenantkit.lifecycle.provision import provision
 from django_tenantkit.management.progress import Progress
 from django_tenantkit.models import Domain, Job, JobState, Membership, Tenant, TenantStatus
 from tests.lifecycle.helpers import STEPS, Ran, erased
+from tests.operating import operated
 
 pytestmark = pytest.mark.django_db
 
@@ -83,7 +84,7 @@ class TestCreate:
     def test_wrong_use_is_one_line_and_changes_nothing(
         self, arguments: list[str], because: str, more: list[str]
     ) -> None:
-        Domain.objects.create(tenant=make("taken"), domain="taken.org")
+        operated(Domain.objects.create, tenant=make("taken"), domain="taken.org")
         erased("gone", days_ago=3)
         before = rows()
         ran = Ran("create_tenant", *arguments, *more)
@@ -170,8 +171,8 @@ class TestList:
     @pytest.fixture(autouse=True)
     def tenants(self) -> None:
         acme = make("acme", plan="gold")
-        Domain.objects.create(tenant=acme, domain="b.org")
-        Domain.objects.create(tenant=acme, domain="c.org", is_primary=True)
+        operated(Domain.objects.create, tenant=acme, domain="b.org")
+        operated(Domain.objects.create, tenant=acme, domain="c.org", is_primary=True)
         make("globex", status=TenantStatus.SUSPENDED)
         erased("initech", days_ago=3)
 

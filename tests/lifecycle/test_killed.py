@@ -82,6 +82,7 @@ def test_a_killed_job_is_finished_by_its_uid(mails: Path) -> None:
     killed(f"{STEPS}.make_admin", "end", mails)
     resume(Job.objects.get().uid)
     assert_complete_once()
+    assert len(message_ids(mails)) == 1
 
 
 def test_a_job_killed_again_and_again_is_finished(mails: Path) -> None:
@@ -89,6 +90,7 @@ def test_a_job_killed_again_and_again_is_finished(mails: Path) -> None:
         killed(function, "end", mails)
     provision("acme", **WANTED)
     assert_complete_once()
+    assert len(message_ids(mails)) == 1
 
 
 def test_killed_while_it_claims_the_name_leaves_nothing(mails: Path) -> None:

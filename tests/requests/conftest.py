@@ -9,6 +9,7 @@ from django.test import AsyncClient, Client
 
 from django_tenantkit import tenant_context
 from django_tenantkit.models import Domain, Membership, Tenant
+from tests.operating import operated
 from tests.testapp.models import Customer
 
 VERIFIED = "2026-01-01T00:00:00Z"
@@ -31,7 +32,7 @@ def make_tenant(slug, customers=0, **fields):
 @pytest.fixture
 def acme(db):
     tenant = make_tenant("acme", customers=1)
-    Domain.objects.create(tenant=tenant, domain="app.acme.org", verified_at=VERIFIED)
+    operated(Domain.objects.create, tenant=tenant, domain="app.acme.org", verified_at=VERIFIED)
     return tenant
 
 

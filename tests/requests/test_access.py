@@ -88,10 +88,10 @@ def test_the_policy_is_asked_once_in_a_while(acme, member, django_assert_num_que
 
 
 def test_answers_of_the_policy_last_for_a_stated_time(acme, member, settings, django_assert_num_queries):
-    access.allowed(member, acme)
+    assert access.allowed(member, acme)
     settings.TENANTKIT_ACCESS_SECONDS = 0
     with django_assert_num_queries(1):
-        access.allowed(member, acme)
+        assert access.allowed(member, acme)
 
 
 def test_a_new_membership_counts_at_once(acme, stranger):
@@ -115,10 +115,10 @@ def test_a_change_of_the_user_counts_at_once(acme, member):
 
 
 def test_answers_on_others_are_kept(acme, globex, member, stranger, django_assert_num_queries):
-    access.allowed(member, acme)
+    assert access.allowed(member, acme)
     Membership.objects.create(user=stranger, tenant=globex)
     with django_assert_num_queries(0):
-        access.allowed(member, acme)
+        assert access.allowed(member, acme)
 
 
 def test_a_user_without_a_key_is_asked_for_each_time(acme, settings):
@@ -194,6 +194,7 @@ def test_the_guard_asks_once_for_each_user(acme, member, django_assert_num_queri
     access.forget()
     with django_assert_num_queries(0):
         guard()
+    assert guard.is_settled()
 
 
 def test_who_is_let_in_may_hear_that_the_tenant_is_suspended(acme, member, stranger):

@@ -15,6 +15,7 @@ from django_tenantkit.middleware import TenantMiddleware
 from django_tenantkit.models import TenantStatus
 from django_tenantkit.resolvers import Resolver
 from tests.aio import in_this_thread
+from tests.operating import operated
 from tests.requests.conftest import AsyncHostClient, logged_in
 
 ACME = {"host": "acme.example.com"}
@@ -94,7 +95,7 @@ async def test_the_user_can_be_looked_at_in_a_coroutine(acme, member):
 def test_the_user_is_loaded_once(acme, member, django_assert_num_queries):
     @in_this_thread
     async def ask():
-        await client.get("/auser/", headers=ACME)
+        assert (await client.get("/auser/", headers=ACME)).content == b"member member"
 
     client = async_to_sync(session_of)(member, acme)
     ask()
@@ -126,7 +127,7 @@ async def test_a_log_in_where_one_may_not_be_ends_logged_out(acme, stranger):
 @in_this_thread
 async def test_a_suspended_tenant_is_forbidden(acme):
     acme.status = TenantStatus.SUSPENDED
-    await acme.asave()
+    await sync_to_async(operated)(acme.save)
     assert (await AsyncHostClient().get("/ahome/", headers=ACME)).status_code == 403
 
 

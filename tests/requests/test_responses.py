@@ -6,6 +6,7 @@ import pytest
 from pytest_django.asserts import assertTemplateUsed
 
 from django_tenantkit.models import TenantStatus
+from tests.operating import operated
 from tests.requests.conftest import logged_in
 
 ACME = {"host": "acme.example.com"}
@@ -24,13 +25,13 @@ def bytes_of(response):
 @pytest.fixture
 def suspended(acme):
     acme.status = TenantStatus.SUSPENDED
-    acme.save()
+    operated(acme.save)
 
 
 @pytest.fixture
 def maintained(acme):
     acme.status = TenantStatus.MAINTENANCE
-    acme.save()
+    operated(acme.save)
 
 
 @pytest.mark.parametrize("path", ["/", "/plain/", "/optional/", "/nosuch/"])
@@ -61,7 +62,7 @@ def test_a_member_sees_that_the_tenant_is_suspended(member, suspended, acme):
 @pytest.mark.parametrize("status", [TenantStatus.SUSPENDED, TenantStatus.MAINTENANCE])
 def test_a_stranger_does_not_see_that_the_tenant_is_not_at_work(client, acme, stranger, settings, status):
     acme.status = status
-    acme.save()
+    operated(acme.save)
     assert logged_in(stranger, acme).get("/plain/", headers=ACME).status_code == 404
     settings.TENANTKIT_RESOLVERS = HEADER
     answer = client.get("/plain/", headers={"host": "example.com", "x-tenant-id": "acme"})

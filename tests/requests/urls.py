@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from importlib.util import find_spec
 
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.contrib.auth import alogin, get_user_model, login
 from django.core.cache import cache
+from django.db import transaction
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import redirect
@@ -17,6 +19,7 @@ from django.views.decorators.cache import cache_page
 
 from django_tenantkit import get_current_tenant, require_tenant, tenant_context
 from django_tenantkit.decorators import tenant_optional, tenant_required, vary_on_tenant
+from django_tenantkit.exceptions import TenantSuspended
 from tests.testapp.models import Customer
 
 
@@ -166,6 +169,50 @@ class _Lazy:
         return str(Customer.objects.count())
 
 
+def broken(request):
+    raise ZeroDivisionError
+
+
+class BreaksInMiddleware:
+    """Further in than ours."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    sync_capable = async_capable = True
+
+    def __call__(self, request):
+        if request.path_info == "/broken-middleware/":
+            raise ZeroDivisionError
+        return self.get_response(request)
+
+
+def kept_session(request):
+    """Saves the session by itself, and sets a cookie of its own."""
+    request.session["seen"] = True
+    request.session.save()
+    response = HttpResponse("kept")
+    response.set_cookie("kept", "yes")
+    return response
+
+
+def later(request):
+    """Has something done when its transaction is committed."""
+    transaction.on_commit(lambda: get_user_model().objects.count())
+    return HttpResponse("later")
+
+
+def members(request):
+    """Looks at the tenant, not at its data."""
+    return HttpResponse(f"{request.tenant.memberships.count()} {request.tenant.created_at.year}")
+
+
+def not_at_work(request):
+    raise TenantSuspended(f"{request.tenant.slug} has not paid.")
+
+
 def session_value(request):
     return HttpResponse(str(request.session.get("basket")))
 
@@ -209,6 +256,11 @@ urlpatterns = [
     path("alog-in/", alog_in),
     path("form/", form),
     path("rendered-late/", rendered_late),
+    path("broken/", broken),
+    path("kept-session/", kept_session),
+    path("later/", later),
+    path("members/", members),
+    path("not-at-work/", not_at_work),
     path("session-value/", session_value),
     path("healthz", health),
     path("probes/deep/", health),

@@ -9,6 +9,7 @@ from django.apps import apps
 
 from django_tenantkit import tenant_context
 from django_tenantkit.models import Tenant
+from tests.operating import operated
 
 
 @pytest.fixture
@@ -25,12 +26,12 @@ def planted():
 
 @pytest.fixture
 def acme(db):
-    return Tenant.objects.create(slug="acme", name="Acme")
+    return operated(Tenant.objects.create, slug="acme", name="Acme")
 
 
 @pytest.fixture
 def globex(db):
-    return Tenant.objects.create(slug="globex", name="Globex")
+    return operated(Tenant.objects.create, slug="globex", name="Globex")
 
 
 @pytest.fixture

@@ -27,7 +27,6 @@ ROUTER = "django_tenantkit.routers.TenantRouter"
 CLEAN = {
     "MIDDLEWARE": [SESSIONS, "django.middleware.common.CommonMiddleware", USERS, TENANTS],
     "ALLOWED_HOSTS": [".example.com"],
-    "REST_FRAMEWORK": {"EXCEPTION_HANDLER": "django_tenantkit.contrib.drf.exception_handler"},
 }
 
 

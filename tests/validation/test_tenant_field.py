@@ -96,3 +96,4 @@ def test_its_value_is_left_to_the_compiler_to_check(in_acme, globex, django_asse
     customer = Customer(name="a", tenant=globex)
     with django_assert_num_queries(0):
         customer.clean_fields()
+    assert customer.tenant == globex

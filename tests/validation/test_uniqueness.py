@@ -158,5 +158,6 @@ def test_a_form_shows_no_tenant(in_acme):
 def test_validating_a_row_asks_for_no_tenant(in_acme, django_assert_num_queries):
     tag = Tag.objects.create(label="red")
     tag.refresh_from_db()
-    with django_assert_num_queries(1):  # whether the label is taken
+    with django_assert_num_queries(1) as sent:
         tag.full_clean()
+    assert "label" in sent[0]["sql"]  # whether it is taken

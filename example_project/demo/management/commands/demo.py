@@ -42,11 +42,11 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"Port {port} is taken: {error.strerror}. Choose another: --port 0") from error
         try:
-            with demo_database("DATABASE_URL" in os.environ) as url:
+            with demo_database("DATABASE_URL" in os.environ) as environment:
                 began = time.monotonic()
                 site = build()
                 self.stdout.write(f"{len(COMPANIES)} tenants in {time.monotonic() - began:.1f} s")
-                unexpected = self.try_out(site, server) if once else self.serve(site, server, url)
+                unexpected = self.try_out(site, server) if once else self.serve(site, server, environment)
         except (EmbeddedServerError, psycopg.Error) as error:
             raise CommandError(f"No database for the demo: {error}") from error
         finally:
@@ -62,9 +62,9 @@ class Command(BaseCommand):
         self.stdout.write(f"demo: {tour.requests} requests, {tour.requests - tour.unexpected} as expected")
         return tour.unexpected
 
-    def serve(self, site: Site, server: ThreadedWSGIServer, url: str) -> int:
+    def serve(self, site: Site, server: ThreadedWSGIServer, environment: str) -> int:
         """Print addresses, logins and curl lines, and serve until Ctrl-C."""
-        self.stdout.write(welcome(site, server.server_port, url))
+        self.stdout.write(welcome(site, server.server_port, environment))
         self.stdout.flush()
         try:
             server.serve_forever()
@@ -73,7 +73,7 @@ class Command(BaseCommand):
         return 0
 
 
-def welcome(site: Site, port: int, url: str) -> str:
+def welcome(site: Site, port: int, environment: str) -> str:
     """What to open, who may log in, and what to type."""
     rows = [
         f"  http://{company.slug}.localhost:{port}/".ljust(38) + f"{company.name:<18} {company.admin_email}"
@@ -97,7 +97,7 @@ def welcome(site: Site, port: int, url: str) -> str:
             f"  curl -H 'Host: {CUSTOM_DOMAIN}' http://localhost:{port}/catalogue/",
             "",
             "Commands on this database, in a second terminal:",
-            f"  DATABASE_URL='{url}' {sys.executable} manage.py list_tenants",
+            f"  {environment} {sys.executable} manage.py list_tenants",
             "",
             "Ctrl-C stops the server and removes the database.",
         ]

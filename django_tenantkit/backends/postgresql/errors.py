@@ -1,0 +1,59 @@
+"""Errors of the server, told as if the context had not been sent in front."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import errors
+
+from ...sql.roles import Roles
+
+
+def without_prefix(error: psycopg.Error, ahead: bytes, statement: bytes, roles: Roles) -> psycopg.Error:
+    """`error` with a message that shows nothing of what was sent `ahead` of the statement; with the next
+    step where it is about the roles."""
+    cure, position = _cure(error, roles), error.diag.statement_position
+    if not cure and not (ahead and position):
+        return error
+    parts = [error.diag.message_primary or ""]
+    if ahead and position:
+        parts += _line(statement.decode(errors="replace"), int(position) - 1 - len(ahead.decode(errors="replace")))
+    labelled = {
+        "DETAIL": error.diag.message_detail,
+        "HINT": cure or error.diag.message_hint,
+        "CONTEXT": error.diag.context,
+    }
+    parts += [f"{label}:  {text}" for label, text in labelled.items() if text]
+    error.args = ("\n".join(parts),)
+    return error
+
+
+def _line(statement: str, offset: int) -> list[str]:
+    """The line of `statement` with the character at `offset`, and a mark below it, as psql shows them."""
+    if not 0 <= offset <= len(statement):
+        return []
+    start = statement.rfind("\n", 0, offset) + 1
+    end = statement.find("\n", offset)
+    label = f"LINE {statement.count(chr(10), 0, offset) + 1}: "
+    shown = max(start, offset - 60)
+    return [label + statement[shown : end if end >= 0 else None][:120], " " * (len(label) + offset - shown) + "^"]
+
+
+def _cure(error: psycopg.Error, roles: Roles) -> str:
+    message = error.diag.message_primary or ""
+    if isinstance(error, errors.InvalidParameterValue) and any(
+        f'role "{role}" does not exist' in message for role in roles
+    ):
+        return "The roles of this database are made by `manage.py setup_roles`."
+    if isinstance(error, errors.InsufficientPrivilege) and f'set role "{roles.operator}"' in message:
+        return (
+            "unscoped(...) runs as the operator's role, and this login may not take it. Name a login that may in "
+            "TENANTKIT_OPERATOR_DATABASE, or set TENANTKIT_WEB_MAY_OPERATE = True; then run `manage.py setup_roles`."
+        )
+    if isinstance(error, errors.InsufficientPrivilege) and f'set role "{roles.application}"' in message:
+        return "This login must be the application's role or a member of it. `manage.py setup_roles` sees to that."
+    if isinstance(error, errors.InsufficientPrivilege) and "row-level security policy" in message:
+        return (
+            "The row is not the current tenant's, or its table is for operators to write. Name the tenant with "
+            'tenant_context(tenant), or do it in unscoped(reason="...").'
+        )
+    return ""

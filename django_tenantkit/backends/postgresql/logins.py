@@ -1,0 +1,172 @@
+"""Who a connection logs in as: the application, the operator, or the system.
+
+One `DatabaseWrapper` holds one physical connection for each login that was needed, and changes between
+them where no transaction is open. The application's statements carry their context (`session.py`); the
+system's carry none and run as the owner of the tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from django.db.backends.base.base import NO_DB_ALIAS
+from django.db.backends.postgresql import base
+from django.db.backends.postgresql.psycopg_any import register_tzloader
+from psycopg import adapters
+from psycopg.pq import Format
+
+from ...conf import conf
+from ...context import current_scope
+from ...exceptions import TenantkitError
+from ...sql.roles import roles_of
+from .session import Session, session_cursor
+
+if TYPE_CHECKING:
+    _Wrapper = base.DatabaseWrapper
+else:
+    _Wrapper = object
+
+APPLICATION, OPERATOR, SYSTEM = "application", "operator", "system"
+
+TIMESTAMPTZ_OID = adapters.types["timestamptz"].oid
+
+#: What a `DatabaseWrapper` keeps of one physical connection, beside its transaction.
+_STATE = ("connection", "autocommit", "close_at", "health_check_enabled", "health_check_done", "errors_occurred")
+
+
+class LoginsMixin(_Wrapper):
+    """Mixin for `DatabaseWrapper` of any PostgreSQL backend."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.login = SYSTEM if self.alias == NO_DB_ALIAS else APPLICATION
+        self._as_system = 1 if self.login == SYSTEM else 0
+        self._others: dict[str, dict[str, Any]] = {}
+
+    @contextmanager
+    def as_system(self) -> Iterator[None]:
+        """Log in as TENANTKIT_SYSTEM_DATABASE says and act as the owner of the tables: all rows, all rights,
+        no tenant's context. Raises `TenantkitError` inside a transaction of another login."""
+        self._as_system += 1
+        try:
+            self._change_login()
+            yield
+        finally:
+            self._as_system -= 1
+            if not self._as_system and self.login == SYSTEM:
+                super().close()
+                self._switch(APPLICATION)
+
+    def ensure_connection(self) -> None:
+        """Connect, as whoever the current context asks for."""
+        self._change_login()
+        super().ensure_connection()
+
+    def _change_login(self) -> None:
+        wanted = self._wanted()
+        if wanted == self.login:
+            return
+        if self.in_atomic_block:
+            if (self.login, wanted) == (OPERATOR, APPLICATION):
+                return  # its login is a member of the application's role too, and the prefix names that
+            raise TenantkitError(
+                f"This needs the {wanted}'s login, and the transaction that is open belongs to the {self.login}'s. "
+                "Do it outside of atomic()."
+                + (
+                    " Or set TENANTKIT_WEB_MAY_OPERATE, with which one login does both."
+                    if OPERATOR in (wanted, self.login)
+                    else ""
+                )
+            )
+        self._switch(wanted)
+
+    def _wanted(self) -> str:
+        if self._as_system:
+            return SYSTEM
+        if current_scope().reason is None or conf.WEB_MAY_OPERATE or not _operators_login():
+            return APPLICATION
+        return OPERATOR
+
+    def _switch(self, login: str) -> None:
+        """Put this login's connection aside and take up the other's, or none yet."""
+        self._others[self.login] = {name: getattr(self, name) for name in _STATE}
+        found = self._others.pop(login, None) or {**self._others[self.login], "connection": None}
+        for name, value in found.items():
+            setattr(self, name, value)
+        self.login = login
+
+    def close(self) -> None:
+        """Close every login's connection."""
+        super().close()
+        if not self.in_atomic_block:
+            for state in self._others.values():
+                if (connection := state["connection"]) is not None:
+                    state["connection"] = None
+                    self._give_back(connection)
+
+    @staticmethod
+    def _give_back(connection: Any) -> None:
+        pool = getattr(connection, "_pool", None)
+        if pool is None:
+            connection.close()
+        else:
+            pool.putconn(connection)
+
+    @property
+    def pool(self) -> Any:
+        """The pool of the application's connections; the others are rare and have none."""
+        return super().pool if self.login == APPLICATION else None
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Django's own, for the login in hand, with cursors that send the context."""
+        found = self.settings_dict
+        differing = {SYSTEM: conf.SYSTEM_DATABASE, OPERATOR: _operators_login()}.get(self.login) or {}
+        self.settings_dict = {**found, **differing, "NAME": found["NAME"]}
+        try:
+            params = super().get_connection_params()
+        finally:
+            self.settings_dict = found
+        if self.login != SYSTEM:
+            params["cursor_factory"] = session_cursor(params["cursor_factory"], Session(roles_of(found)))
+        return params
+
+    def _configure_role(self, connection: Any) -> bool:
+        """The system acts as the owner, so that what it makes belongs to the owner."""
+        if self.login != SYSTEM or self.alias == NO_DB_ALIAS:
+            return bool(super()._configure_role(connection))  # type: ignore[misc]
+        owner = roles_of(self.settings_dict).owner
+        with connection.cursor() as cursor:
+            cursor.execute(self.ops.compose_sql("SET ROLE %s", [owner]))
+        return True
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        """A cursor. Server-side ones send their context with each FETCH. Whether the user of a request may act
+        is decided here at the latest: psycopg sends no second statement in the middle of one."""
+        if (guard := current_scope().guard) is not None:
+            guard.settle()
+        if self.login == SYSTEM:
+            return super().create_cursor(name)
+        session = self.connection.cursor_factory.session
+        if session.asking:
+            raise TenantkitError(
+                "A function of TENANTKIT_SESSION_VARIABLES asked the database, in the middle of a statement. Let it "
+                "return what is in memory: set a ContextVar where the request begins, and return its value."
+            )
+        if name is None:
+            return super().create_cursor(name)
+        bound_by_server = self.settings_dict["OPTIONS"].get("server_side_binding") is True
+        kind: Any = self.connection.server_cursor_factory if bound_by_server else base.ServerSideCursor
+        cursor_class = session_cursor(kind, session)
+        cursor = cursor_class(self.connection, name=name, scrollable=False, withhold=self.connection.autocommit)
+        # As Django does for the cursors that it makes.
+        loader: Any = self.connection.adapters.get_loader(TIMESTAMPTZ_OID, Format.TEXT)
+        if self.timezone != loader.timezone:
+            register_tzloader(self.timezone, cursor)
+        return cursor
+
+
+def _operators_login() -> dict[str, Any] | None:
+    """The system's login may act as the operator too: commands have it, and need no third one."""
+    return conf.OPERATOR_DATABASE or conf.SYSTEM_DATABASE

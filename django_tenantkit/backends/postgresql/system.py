@@ -1,0 +1,47 @@
+"""What only the system may do, found by the methods that Django calls for it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+#: What Django writes: setval(pg_get_serial_sequence('"t"','id'), coalesce(max("id"), 1), max("id") IS NOT null).
+_SETVAL = re.compile(r"SELECT setval\((pg_get_serial_sequence\(.*?\)), coalesce\((max\(.*?\)), 1\), .*? IS NOT null\)")
+
+
+class SystemOperations:
+    """Mixin for `DatabaseOperations`."""
+
+    connection: Any
+
+    def execute_sql_flush(self, sql_list: Any) -> None:
+        """TRUNCATE, which the application may not."""
+        with self.connection.as_system():
+            super().execute_sql_flush(sql_list)  # type: ignore[misc]
+
+    def sequence_reset_sql(self, style: Any, model_list: Any) -> list[str]:
+        """Statements that move sequences behind rows that were given keys. Forwards only, and by a function
+        of ours: inside a tenant the greatest key is one tenant's, and `setval` needs a right that the
+        application does without."""
+        found: list[str] = super().sequence_reset_sql(style, model_list)  # type: ignore[misc]
+        return [_SETVAL.sub(r"SELECT tenantkit.advance_sequence(\1, \2)", statement) for statement in found]
+
+
+class SystemSchemaEditor:
+    """Mixin for `DatabaseSchemaEditor`: tables belong to the owner."""
+
+    connection: Any
+    collect_sql: bool
+
+    def __enter__(self) -> Any:
+        self._login = None if self.collect_sql else self.connection.as_system()
+        if self._login is not None:
+            self._login.__enter__()
+        return super().__enter__()  # type: ignore[misc]
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        try:
+            super().__exit__(kind, error, trace)  # type: ignore[misc]
+        finally:
+            if self._login is not None:
+                self._login.__exit__(None, None, None)

@@ -1,0 +1,88 @@
+"""What a PostgreSQL database needs beside its tables, made whenever it is migrated: functions, the guard of our
+own tables, and signing."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from django.db import connections
+
+from ..models import Job, Membership, get_domain_model, get_tenant_model
+from ..sql import functions, lookups, own_tables
+from ..sql.roles import Roles, roles_of
+from ..sql.setup import set_up_as_owner
+from .signing import apply_signing
+
+#: What the application may write in our own tables, see `sql/own_tables.py`.
+_WRITES = {
+    "tenant": {"INSERT": "nobody", "UPDATE": "own"},
+    "domain": {},
+    "membership": {"INSERT": "own", "UPDATE": "own", "DELETE": "own"},
+    "job": {"INSERT": "own", "UPDATE": "own"},
+}
+
+#: The columns of a tenant that operators write.
+_PROTECTED = ("uid", "slug", "plan", "status", "erased_at")
+
+
+def before_migrate(using: str, **kwargs: Any) -> None:
+    """The schema `tenantkit` and its functions, which the tables' triggers and policies call."""
+    connection: Any = connections[using]
+    if connection.vendor == "postgresql":
+        with connection.as_system(), connection.cursor() as cursor:
+            set_up_as_owner(connection, roles_of(connection.settings_dict))
+            for statement in (*functions.STATEMENTS, *functions.privileges(roles_of(connection.settings_dict))):
+                cursor.execute(statement)
+
+
+def after_migrate(using: str, **kwargs: Any) -> None:
+    """What looks into our own tables and what guards them, and what TENANTKIT_SIGNED_CONTEXT asks for."""
+    connection: Any = connections[using]
+    if connection.vendor != "postgresql" or "plan" not in kwargs:  # `flush` sends the signal as well
+        return
+    models = own_models()
+    with connection.as_system():
+        tables = connection.introspection.table_names()
+        if all(model._meta.db_table in tables for model in models.values()):
+            _guard_own_tables(connection, models)
+        apply_signing(connection)
+
+
+def _guard_own_tables(connection: Any, models: dict[str, Any]) -> None:
+    """Once for each text that the statements can have: they lock tables that every request reads."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT quote_ident(current_schema())")
+        schema = cursor.fetchone()[0]
+        statements = own_statements(connection, schema, models)
+        digest = hashlib.sha256(";".join(statements).encode()).hexdigest()
+        cursor.execute("SELECT obj_description('tenantkit'::regnamespace)")
+        if cursor.fetchone()[0] != digest:
+            for statement in (*statements, f"COMMENT ON SCHEMA tenantkit IS '{digest}'"):
+                cursor.execute(statement)
+
+
+def own_models() -> dict[str, Any]:
+    """The models of our own tables, by what they are in `sql/own_tables.py` and `sql/lookups.py`."""
+    return {"tenant": get_tenant_model(), "domain": get_domain_model(), "membership": Membership, "job": Job}
+
+
+def own_statements(connection: Any, schema: str, models: dict[str, Any]) -> list[str]:
+    """The statements that guard our own tables in `schema`, and make the functions that look into them."""
+    quote = connection.ops.quote_name
+    roles = roles_of(connection.settings_dict)
+    names = {name: f"{schema}.{quote(model._meta.db_table)}" for name, model in models.items()}
+    tenant, membership = models["tenant"]._meta, models["membership"]._meta
+    key, key_type = quote(tenant.pk.column), membership.get_field("tenant").db_type(connection)
+    statements = []
+    for name, table in names.items():
+        column = key if name == "tenant" else quote(models[name]._meta.get_field("tenant").column)
+        statements += own_tables.guard(table, column, key_type, _WRITES[name], roles, Roles(*map(quote, roles)))
+    columns = [quote(tenant.get_field(field).column) for field in _PROTECTED]
+    user_type = membership.get_field("user").db_type(connection)
+    return [
+        *statements,
+        *own_tables.protect(names["tenant"], columns, roles),
+        lookups.FIND_TENANT.format(**names, key=key),
+        lookups.MY_TENANTS.format(**names, key=key, user_type=user_type),
+    ]

@@ -1,0 +1,1 @@
+"""Every line of SQL that is not Django's. No models."""

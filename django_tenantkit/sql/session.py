@@ -1,0 +1,41 @@
+"""What stands in front of every statement: the tenant, who acts, and the role. See docs/explanation/guard.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+#: The settings of a session that policies and triggers read.
+TENANT = "tenantkit.tenant"
+USER = "tenantkit.user"
+ROLES = "tenantkit.roles"
+SIGNATURE = "tenantkit.signature"
+
+
+def literal(value: str) -> str:
+    """`value` as an SQL string, whatever `standard_conforming_strings` says. Raises `ValueError` for a NUL,
+    which PostgreSQL has no text for."""
+    if "\0" in value:
+        raise ValueError("A value of the session contains a NUL character, which PostgreSQL cannot hold.")
+    quoted = value.replace("'", "''")
+    if "\\" in quoted:
+        return " E'" + quoted.replace("\\", "\\\\") + "'"
+    return f"'{quoted}'"
+
+
+def set_local(pairs: Iterable[tuple[str, str]]) -> str:
+    """One SELECT that sets each setting until the end of the message or transaction. `set_config`, because
+    `SET LOCAL` is another statement for pg_stat_statements with every other value."""
+    calls = ", ".join(f"pg_catalog.set_config('{name}', {literal(value)}, true)" for name, value in pairs)
+    return f"SELECT {calls}; "
+
+
+def context(tenant: Any, user: Any, roles: Sequence[str], role: str) -> list[tuple[str, str]]:
+    """The settings of a statement: nobody's tenant and nobody's user are sent too, as empty strings, as
+    another program may have left others on a pooled connection."""
+    return [
+        (TENANT, "" if tenant is None else str(tenant)),
+        (USER, "" if user is None else str(user)),
+        (ROLES, ",".join(roles)),
+        ("role", role),
+    ]

@@ -1,0 +1,1 @@
+"""A backend that does what many projects do: a SET on the session before each query."""

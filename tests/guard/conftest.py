@@ -1,0 +1,37 @@
+"""What the tests of the guard share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection
+
+from tests.guard.audited import Audited, audited
+from tests.guard.migrating import Project
+from tests.isolation.world import World
+
+
+@pytest.fixture
+def guarded() -> Iterator[Audited]:
+    """A guarded database of this test's own."""
+    with audited() as database:
+        yield database
+
+
+@pytest.fixture
+def project(transactional_db: None) -> Iterator[Project]:
+    """An app whose models are told in the test, on PostgreSQL."""
+    if connection.vendor != "postgresql":
+        pytest.skip("policies and references with the tenant are PostgreSQL's")
+    found = Project()
+    yield found
+    found.drop()
+
+
+@pytest.fixture
+def two(db):
+    """A world of two tenants, both with rows."""
+    world = World()
+    world.add_globex()
+    return world

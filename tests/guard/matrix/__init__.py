@@ -1,0 +1,1 @@
+"""Every way across the line, with nothing but the database in between."""

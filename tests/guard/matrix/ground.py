@@ -1,0 +1,357 @@
+"""Two tenants whose rows are committed, what the owner of the tables sees of them, and how a way is judged.
+
+A way runs as the application's role with Django's own operations and compilers, so nothing of the ORM's scoping
+is left, and is committed: references are checked then. It is compared with the same way as an operator in a
+database where the other tenant has no rows, which is plain Django: whatever differs is a leak or a fault.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from functools import cached_property
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+import psycopg
+from django.apps import apps
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import MultipleObjectsReturned, ObjectDoesNotExist
+from django.db import DatabaseError, connection, connections, models, router, transaction
+from django.db.backends.postgresql.operations import DatabaseOperations
+
+from django_tenantkit import tenant_context, unscoped
+from django_tenantkit.exceptions import TenantkitError
+from django_tenantkit.fields import TenantField
+from django_tenantkit.models import TenantModel
+from django_tenantkit.registry import table_map, tenant_field
+from django_tenantkit.sql.roles import roles_of
+from tests.isolation.world import World, atoms, plain
+
+#: How a way may end, beside with a result.
+ERRORS = (DatabaseError, psycopg.Error, TenantkitError, ObjectDoesNotExist, MultipleObjectsReturned)
+
+#: The tenant tables of the test's app by name, with their models.
+TENANT_TABLES: dict[str, type[models.Model]] = {
+    model._meta.db_table: model
+    for model in sorted(apps.get_app_config("testapp").get_models(include_auto_created=True), key=lambda m: str(m))
+    if not model._meta.proxy and tenant_field(model) is not None
+}
+#: The other tables: shared ones, and the product's own.
+OTHER_TABLES = (
+    "testapp_region",
+    "testapp_plan",
+    "auth_user",
+    "django_tenantkit_tenant",
+    "django_tenantkit_domain",
+    "django_tenantkit_membership",
+)
+
+
+class Reference(NamedTuple):
+    """A foreign key from a tenant table to a tenant table."""
+
+    table: str
+    column: str
+    to_table: str
+    to_column: str
+
+
+REFERENCES = [
+    Reference(table, field.column, field.target_field.model._meta.db_table, field.target_field.column)
+    for table, model in TENANT_TABLES.items()
+    for field in model._meta.local_fields
+    if isinstance(field, models.ForeignKey) and field.target_field.model._meta.db_table in TENANT_TABLES
+]
+
+#: The texts that are unique within a tenant.
+UNIQUE_TEXTS = ("number", "label", "sku", "email")
+
+#: Every row as the table has it, with its place and the transaction that made it. Not with the one that locked it
+#: (xmax): ON CONFLICT DO UPDATE locks what it met before the policy refuses it.
+PHYSICAL = "ROW(t.ctid, t.xmin, t.*)::text"
+LOGICAL = "to_jsonb(t)::text"
+
+
+def _rows(what: str) -> str:
+    queries = []
+    for table in TENANT_TABLES:
+        select = f"SELECT '{table}', tenant_id::text, {what} FROM {table} t"
+        queries.append(select)
+    for table in OTHER_TABLES:
+        queries.append(f"SELECT '{table}', NULL, {what} FROM {table} t")
+    return " UNION ALL ".join(queries)
+
+
+ALL_ROWS = f"SELECT * FROM ({_rows(PHYSICAL)}) AS rows ORDER BY 1, 2, 3"
+ALL_VALUES = f"SELECT * FROM ({_rows(LOGICAL)}) AS rows ORDER BY 1, 2, 3"
+CROSSING = " UNION ALL ".join(
+    f"SELECT '{r.table}.{r.column}' FROM {r.table} a JOIN {r.to_table} b ON a.{r.column} = b.{r.to_column} "
+    "WHERE a.tenant_id <> b.tenant_id"
+    for r in REFERENCES
+)
+
+OBJECTS = """
+CREATE VIEW matrix_invoker WITH (security_invoker) AS SELECT * FROM testapp_customer;
+CREATE VIEW matrix_barrier WITH (security_invoker, security_barrier) AS SELECT * FROM testapp_customer;
+CREATE FUNCTION matrix_names() RETURNS SETOF text LANGUAGE sql STABLE AS 'SELECT name FROM testapp_customer';
+CREATE FUNCTION matrix_rename(wanted text) RETURNS bigint LANGUAGE sql AS
+    'WITH done AS (UPDATE testapp_customer SET name = wanted RETURNING 1) SELECT count(*) FROM done';
+"""
+NO_OBJECTS = (
+    "DROP VIEW IF EXISTS matrix_invoker, matrix_barrier; DROP FUNCTION IF EXISTS matrix_names(), matrix_rename(text)"
+)
+
+
+class State(NamedTuple):
+    """What the owner of the tables sees: physically and by value, and what crosses the line."""
+
+    physical: list[tuple[str, str | None, str]]
+    values: list[tuple[str, str | None, str]]
+    crossing: list[str]
+
+    def of(self, tenant: Any) -> list[Any]:
+        """The rows of a tenant as they lie in the tables."""
+        return [row for row in self.physical if row[1] == str(tenant.pk)]
+
+    def values_but_of(self, tenant: Any) -> list[Any]:
+        """The values of all other rows."""
+        return [row for row in self.values if row[1] != str(tenant.pk)]
+
+
+class Outcome(NamedTuple):
+    """What a way came to: data, or an error."""
+
+    result: Any = None
+    error: Exception | None = None
+
+    @property
+    def data(self) -> Any:
+        """What is compared: errors by their class."""
+        return self.result if self.error is None else type(self.error).__name__
+
+    def is_nothing(self) -> bool:
+        """Whether nothing was shown, counted or written."""
+        return self.error is not None or _is_nothing(self.result)
+
+
+class Verdict(NamedTuple):
+    """What is wrong with a way: nothing, if both are empty."""
+
+    leak: str = ""
+    fault: str = ""
+
+
+FINE = Verdict()
+Run = Callable[["Ground"], Any]
+
+
+class Ground(World):
+    """The world with its rows committed. `key` and `row` tell what a way tries."""
+
+    def __init__(self) -> None:
+        ContentType.objects.clear_cache()
+        super().__init__()
+        self.add_globex()
+        with connection.as_system(), connection.cursor() as cursor:
+            cursor.execute(NO_OBJECTS)
+            cursor.execute(OBJECTS)
+            self.owner = psycopg.connect(**connection.get_connection_params(), autocommit=True)  # stays open: faster
+        self.owner.execute(f'SET ROLE "{roles_of(connection.settings_dict).owner}"')
+        self.kept = self.last = self.state()
+
+    @cached_property
+    def keys_by_table(self) -> dict[str, dict[str, Any]]:
+        """For each table the keys and rows as they were, as `{"acme": [...], "globex": [...]}` of JSON."""
+        found: dict[str, dict[str, Any]] = {}
+        for table, tenant, text in self.kept.values:
+            if tenant is not None:
+                slug = "acme" if tenant == str(self.acme.pk) else "globex"
+                found.setdefault(table, {}).setdefault(slug, []).append(json.loads(text))
+        return found
+
+    def row(self, slug: str, table: str, **changes: Any) -> dict[str, Any]:
+        """A row of a tenant as JSON has it, with a key and texts that nobody has, and `changes`."""
+        found = self.keys_by_table[table][slug][0]
+        pk = TENANT_TABLES[table]._meta.pk.column
+        texts = {name: "new" for name in UNIQUE_TEXTS if name in found}
+        return {**found, **texts, pk: new_key(table, found[pk]), **changes}
+
+    def key(self, slug: str, table: str, column: str | None = None) -> Any:
+        """The key of a tenant's first row, or another column of it."""
+        return self.keys_by_table[table][slug][0][column or TENANT_TABLES[table]._meta.pk.column]
+
+    def free_key(self, slug: str, reference: Reference) -> Any:
+        """A key that a reference could have, and that no row of the tenant has there: no unique index minds."""
+        table, column, to_table, to_column = reference
+        taken = [row[column] for row in self.keys_by_table[table][slug]]
+        keys = [row[to_column] for row in self.keys_by_table[to_table][slug]]
+        return next((key for key in keys if key not in taken), keys[0])
+
+    @cached_property
+    def parameters(self) -> dict[str, Any]:
+        """Names for raw SQL: `own_customer`, `their_customer`, `acme`, `globex`."""
+        found = {"acme": self.acme.pk, "globex": self.globex.pk, "plan": self.plan.pk, "region": self.region.pk}
+        for table in TENANT_TABLES:
+            name = table.removeprefix("testapp_")
+            found[f"own_{name}"] = self.key("acme", table)
+            found[f"their_{name}"] = self.key("globex", table)
+        return found
+
+    @cached_property
+    def foreign(self) -> set[str]:
+        """The keys of globex that could not be anything else."""
+        return {str(key) for key in self.keys(self.globex)}
+
+    @cached_property
+    def own(self) -> set[str]:
+        """Those of acme."""
+        return {str(key) for key in self.keys(self.acme)}
+
+    def state(self) -> State:
+        """All rows of all tenants, as the owner of the tables sees them."""
+        physical = self.owner.execute(ALL_ROWS).fetchall()
+        values = self.owner.execute(ALL_VALUES).fetchall()
+        return State(physical, values, [name for (name,) in self.owner.execute(CROSSING)])
+
+    def restore(self, state: State) -> None:
+        """Put back what was kept, if `state` is another."""
+        if state.values == self.kept.values:
+            return
+        tables = [*TENANT_TABLES, *OTHER_TABLES]
+        with connection.as_system(), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL DEFERRED; " + "; ".join(f"DELETE FROM {table}" for table in tables))
+            for table in reversed(tables):
+                rows = [json.loads(text) for name, _, text in self.kept.values if name == table]
+                insert = f"INSERT INTO {table} SELECT * FROM jsonb_populate_recordset(null::{table}, %s::jsonb)"
+                cursor.execute(insert, [json.dumps(rows)])
+        self.last = self.state()
+
+    def remove(self) -> None:
+        """Leave the database as it was found."""
+        self.owner.close()
+        with connection.as_system(), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(NO_OBJECTS)
+            cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+            for table in (*TENANT_TABLES, *OTHER_TABLES):
+                cursor.execute(f"DELETE FROM {table}")
+
+    # Running
+
+    def run(self, way: Run, tenant: Any, *, scoped: bool = False) -> Outcome:
+        """Run a way as the application, in `tenant` or in none, and commit it."""
+        connection.ensure_connection()
+        place = tenant_context(tenant) if tenant is not None else nullcontext()
+        with nullcontext() if scoped else without_scoping(), place:
+            return _outcome(lambda: plain(way(self)), keep=True)
+
+    def plain(self, way: Run, *tenants: Any) -> tuple[Outcome, list[Any]]:
+        """What plain Django makes of a way where `tenants` have no rows, and the rows that it leaves."""
+        values: list[Any] = []
+        gone = ", ".join(str(tenant.pk) for tenant in tenants)
+
+        def run() -> Any:
+            with connection.cursor() as cursor:
+                cursor.execute("; ".join(f"DELETE FROM {table} WHERE tenant_id IN ({gone})" for table in TENANT_TABLES))
+            result = plain(way(self))
+            with connection.cursor() as cursor:
+                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+                cursor.execute(ALL_VALUES)
+                values.extend(cursor.fetchall())
+            return result
+
+        with without_scoping(), unscoped(reason="what plain Django does"):
+            return _outcome(run, keep=False), values
+
+    # Judging
+
+    def judge(self, way: Run, tenant: Any, *, scoped: bool = False, crossing: bool = False, marks: str = "") -> Verdict:
+        """Whether a way leaks or is refused though it should work. `crossing`: one that has something of globex
+        in its hands, so that it has to be refused, or to come to nothing. `marks`: a table whose rows of acme it
+        may change all the same."""
+        hidden = [self.globex] if tenant is not None else [self.acme, self.globex]
+        expected, effect = (Outcome(), []) if crossing else self.plain(way, *hidden)
+        before = self.last
+        found = self.run(way, tenant, scoped=scoped)
+        after = self.last = self.state()
+        try:
+            leak = self._leak(found, before, after, hidden, crossing, marks)
+            if leak or crossing:
+                return Verdict(leak)
+            return Verdict("", self._fault(found, expected, after, effect, tenant))
+        finally:
+            self.restore(after)
+
+    def _leak(self, found: Outcome, before: State, after: State, hidden: list[Any], crossing: bool, marks: str) -> str:
+        for tenant in hidden:
+            if before.of(tenant) != after.of(tenant):
+                return f"rows of {tenant.slug} were touched"
+        if after.crossing:
+            return f"a row refers to another tenant's: {after.crossing}"
+        if crossing:
+            written = [row for row in set(after.values) ^ set(before.values) if row[0] != marks]
+            if written:
+                return f"rows were written: {written}"
+            return "" if marks or found.is_nothing() else f"it came to something: {found.result}"
+        secret = self.foreign if len(hidden) == 1 else self.foreign | self.own
+        names = [tenant.slug for tenant in hidden]
+        told = [str(atom) for atom in atoms(found.result)] if found.error is None else [str(found.error)]
+        shown = [text for text in told if text in secret or any(name in text for name in names)]
+        if shown:
+            return f"it shows {shown}"
+        written = [row for row in after.values_but_of(self.globex) if any(key in row[2] for key in self.foreign)]
+        return f"a row names one of globex's: {written}" if written else ""
+
+    def _fault(self, found: Outcome, expected: Outcome, after: State, effect: list[Any], tenant: Any) -> str:
+        if found.data != expected.data:
+            if tenant is None and found.error is not None:
+                return ""  # with no tenant all may be refused
+            return f"plain Django: {expected.data}; here: {found.error or found.data}"
+        if tenant is not None and expected.error is None:
+            others = [row for row in effect if row[1] != str(self.globex.pk)]
+            if others != after.values_but_of(self.globex):
+                return "it left other rows than plain Django: " + str(
+                    set(others) ^ set(after.values_but_of(self.globex))
+                )
+        return ""
+
+
+def new_key(table: str, like: Any) -> Any:
+    """A key that no row of a table has, of the type that its keys have."""
+    return 10**9 if isinstance(like, int) else str(uuid.uuid5(uuid.NAMESPACE_OID, table))
+
+
+def _is_nothing(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_nothing, value.values()))
+    return all(map(_is_nothing, value)) if isinstance(value, list | tuple) else not value
+
+
+@contextmanager
+def without_scoping() -> Iterator[None]:
+    """Django's own operations, compilers, `save()`, `delete()` and router, which know nothing of tenants. What is
+    left of the product is what the connection tells the database."""
+    connection.ensure_connection()
+    wrapper: Any = connections[connection.alias]  # the proxy cannot be patched
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(wrapper, "ops", DatabaseOperations(wrapper)))
+        stack.enter_context(patch.object(router, "routers", []))
+        stack.enter_context(patch.object(TenantField, "serialize", True))
+        for name in ("save", "delete", "_prepare_related_fields_for_save"):
+            stack.enter_context(patch.object(TenantModel, name, getattr(models.Model, name)))
+        yield
+
+
+def _outcome(run: Callable[[], Any], *, keep: bool) -> Outcome:
+    try:
+        with transaction.atomic():
+            result = run()
+            transaction.set_rollback(not keep)
+    except ERRORS as error:
+        return Outcome(error=error)
+    return Outcome(result)
+
+
+assert set(TENANT_TABLES) <= set(table_map(apps).tenant_fields)

@@ -1,0 +1,1 @@
+"""Models whose rows are partly everybody's."""
