@@ -55,7 +55,7 @@ class TenantKey(NamedTuple):
         """That of `model`'s table, or None for one that has none. `key` is its primary key where it is about to
         be another than the model's."""
         field = tenant_field(model)
-        if field is None or isinstance(model._meta.pk, models.CompositePrimaryKey):
+        if field is None or field.primary_key or isinstance(model._meta.pk, models.CompositePrimaryKey):
             return None
         if field.null and not field.shares_rows_of_nobody:
             return None  # in the middle of becoming a tenant model: its rows are nobody's yet
@@ -75,7 +75,7 @@ class TenantForeignKey(NamedTuple):
         own = bound_field(model)
         target = field.target_field
         other = bound_field(target.model)
-        if own is None or other is None or field is own or _is_unique_alone(target):
+        if own is None or other is None or field is own or target is other or _is_unique_alone(target):
             return None
         return cls([own.column, field.column], [other.column, target.column])
 

@@ -105,6 +105,8 @@ class ReferencingSchemaEditor:
             self._bind(_home(model, new_field), new_field)
         if old_field.column != new_field.column and (_names_tenant(new_field) or new_field.primary_key):
             self._remake_checks(_home(model, new_field))
+        if new_field.primary_key and self.deferred_sql:
+            self._forget_made(_home(model, new_field))
         while self._lowered:
             self._raise(*self._lowered.pop())
 
@@ -237,6 +239,14 @@ class ReferencingSchemaEditor:
         if not right:
             self._add_reference(field)
         self._drop_references(field, [name for name in found if name not in right])
+
+    def _forget_made(self, model: Model) -> None:
+        """When the type of a key changes, Django makes the references to it at once, and those that it has put off
+        a second time in the end."""
+        for field in references_of(model):
+            late = [statement for statement in self.deferred_sql if _makes(statement, field)]
+            if late and self._foreign_keys(field):
+                self.deferred_sql = [statement for statement in self.deferred_sql if statement not in late]
 
     def _remake_checks(self, model: Model) -> None:
         """Triggers know columns by their names."""

@@ -17,6 +17,7 @@ from django.db.migrations.state import ProjectState
 from django_tenantkit import tenant_context, unscoped
 from django_tenantkit.constraints import TenantPolicy
 from django_tenantkit.keys import MAX_NAME, constraint_name
+from django_tenantkit.models import Tenant
 from django_tenantkit.registry import tenant_field
 from tests.guard.migrating import by_system, catalog
 from tests.testapp.models import Category, Customer, Invoice, Line, Plan, Product, Profile, Tag, Vip
@@ -80,6 +81,20 @@ def test_a_row_of_another_tenant_cannot_be_referred_to_by_its_key(crossing, name
 def refer_and_compare(refer, crossing) -> None:
     refer(crossing)
     connection.check_constraints()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_violation_appears_when_the_transaction_ends():
+    acme, globex = (Tenant.objects.create(slug=slug) for slug in ("acme", "globex"))
+    with tenant_context(globex):
+        foreign = Category.objects.create(name="globex's")
+    with tenant_context(acme):
+        end = transaction.atomic()
+        end.__enter__()
+        Category.objects.create(name="x", parent_id=foreign.pk)
+        with pytest.raises(IntegrityError, match="testapp_category_parent_id_tenant_fk"):
+            end.__exit__(None, None, None)
+        assert not Category.objects.exists()
 
 
 def test_a_row_may_refer_to_one_that_comes_later(two):
