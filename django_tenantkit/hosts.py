@@ -28,8 +28,8 @@ _HOST_AND_PORT = re.compile(r"[a-z0-9.-]+(:[0-9]+)?", re.IGNORECASE)
 
 
 @made_of(Settings.BASE_DOMAIN, Settings.RESERVED_NAMES)
-def _reader(base: str | list[str], reserved: list[str]) -> Callable[[str], Name | None]:
-    """Reads hosts under these settings, and remembers some."""
+def reader(base: str | list[str], reserved: list[str]) -> Callable[[str], Name | None]:
+    """What reads hosts as `read_host()` does, under these settings. It remembers some."""
     bases = base_domains()
 
     @lru_cache(maxsize=4096)
@@ -54,7 +54,7 @@ def _reader(base: str | list[str], reserved: list[str]) -> Callable[[str], Name 
 def read_host(host: str) -> Name | None:
     """What `host`, with or without port, names: a slug under a base domain, a custom domain, nobody; or
     None for a base domain itself and for reserved names under it."""
-    return _reader()(host)
+    return reader()(host)
 
 
 def is_slug(text: str) -> bool:

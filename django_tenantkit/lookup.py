@@ -39,6 +39,7 @@ class _Row:
         self.key = values[model._meta.pk.attname]
         self.values = values
         self.json = [name for name, value in values.items() if isinstance(value, dict | list)]
+        #: The uid as sessions keep it. Written once: it takes long.
         self.uid = str(values["uid"])
         #: Whether an object can be made as unpickling makes it, in a third of the time of `from_db()`.
         self.plain = model.__init__ is models.Model.__init__ and not (
@@ -71,11 +72,11 @@ _KINDS = frozenset({"slug", "uid", "domain"})
 _NOWHERE: Final = UUID("5ab42ab9-2a38-5d06-9a3b-6a2ff3ea4f6d")
 
 
-def find(name: Name) -> Any:
+def find(name: Name, seconds: float | None = None) -> Any:
     """The tenant of that name in whatever state it is, or None. Asks the database at most once in
-    TENANTKIT_LOOKUP_SECONDS, and never keeps more than TENANTKIT_LOOKUP_SIZE tenants and
-    TENANTKIT_LOOKUP_MISSES unknown names."""
-    row = _rows.get(name[:2], conf.LOOKUP_SECONDS)
+    TENANTKIT_LOOKUP_SECONDS (`seconds`, where they have been read), and never keeps more than
+    TENANTKIT_LOOKUP_SIZE tenants and TENANTKIT_LOOKUP_MISSES unknown names."""
+    row = _rows.get(name[:2], conf.LOOKUP_SECONDS if seconds is None else seconds)
     if row is not None:
         return row.tenant()
     return None if _is_missing(name) else _read(name)
@@ -133,11 +134,6 @@ def stand_in(name: Name) -> Any:
 def is_stand_in(tenant: Any) -> bool:
     """Whether `tenant` is no tenant, but stands in for one that a client named."""
     return bool(getattr(tenant, "_tenantkit_stand_in", False))
-
-
-def uid_of(tenant: Any) -> str:
-    """The uid of a tenant that was found, as text. It was made when the tenant was read: it takes long."""
-    return tenant._state.tenantkit_uid  # type: ignore[no-any-return]
 
 
 def forget(tenant: Any = None) -> None:

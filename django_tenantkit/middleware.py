@@ -41,7 +41,7 @@ class TenantMiddleware:
         try:
             for resolver in visit.chain:
                 if (name := resolver.name(request)) is not None:
-                    findings.append((resolver, name, find(name)))
+                    findings.append((resolver, name, find(name, visit.site.lookup_seconds)))
             visit.settle(findings)
         except TenantkitError as error:
             return visit.send(visit.refuse(error))

@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 from .conf import Settings, conf, made_of
 from .exceptions import MalformedTenantName
 from .hosts import NOBODY, is_slug, read_host
-from .lookup import Name, find, uid_of
+from .lookup import Name, find
 from .models import TenantStatus
 
 #: Where a tenant stands that is there for clients.
@@ -140,7 +140,7 @@ def host_name(request: HttpRequest) -> Name | None:
     if visit is None:
         return read_host(request.get_host())
     if visit.host is UNREAD:
-        visit.host = read_host(request.get_host())
+        visit.host = visit.site.read_host(request.get_host())
     return visit.host  # type: ignore[no-any-return]
 
 
@@ -154,11 +154,11 @@ def host_uid(request: HttpRequest) -> str:
     client names besides."""
     visit = getattr(request, "_tenantkit", None)
     if visit is not None and visit.host_tenant is not None:
-        return uid_of(visit.host_tenant)
+        return visit.host_tenant._state.tenantkit_uid  # type: ignore[no-any-return]
     for resolver in chain():
         name = None if resolver.by_client else resolver.name(request)
         if name is not None and (tenant := served(find(name))) is not None:
-            return uid_of(tenant)
+            return tenant._state.tenantkit_uid  # type: ignore[no-any-return]
     return ""
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from django.http import HttpResponseBase
 from django.urls import get_script_prefix
@@ -12,6 +13,7 @@ from .conf import Settings, conf, made_of
 from .context import guarded_context, logger, security
 from .decorators import wants_tenant
 from .exceptions import AmbiguousTenant, NoCurrentTenant, TenantAccessDenied, TenantkitError, TenantNotFound
+from .hosts import reader
 from .lookup import Name, is_stand_in, stand_in
 from .resolvers import SERVED, UNREAD, Resolver, chain, served
 from .responses import answer, case_of
@@ -38,6 +40,7 @@ class Visit:
     prefix: str | None = None
     #: The headers that were asked, for `Vary`.
     vary: tuple[str, ...] = ()
+    #: Whether the response names them by now.
     varied = False
     #: Whether a user logged in during this request.
     logged_in = False
@@ -46,10 +49,10 @@ class Visit:
 
     def __init__(self, request: Any) -> None:
         self.request = request
-        exact, starts, resolvers = _site()
-        path = request.path_info
-        self.public = path in exact or path.startswith(starts)
-        self.chain = () if self.public else resolvers
+        site, path = _site(), request.path_info
+        self.site = site
+        self.public = path in site.public or path.startswith(site.public_starts)
+        self.chain = () if self.public else site.resolvers
         for resolver in self.chain:
             if vary := resolver.vary:
                 self.vary += vary
@@ -70,7 +73,8 @@ class Visit:
         for resolver, name, found in findings:
             tenant = found if found is not None and found.status in SERVED else None
             if not resolver.by_client:
-                by_client, self.host_tenant, unknown_host = False, tenant, name if tenant is None else None
+                by_client, self.host_tenant = False, tenant
+                unknown_host = name if tenant is None else None
             if tenant is None:
                 tenant = stand_in(name)
             if self.tenant is not None and self.tenant.pk != tenant.pk:
@@ -170,16 +174,21 @@ class Visit:
         self._look_at_user()
         case = case_of(error) or "unknown"
         response = answer(request, "unknown" if case == "denied" and is_stand_in(self.tenant) else case, self.tenant)
-        request.META.pop("CSRF_COOKIE_NEEDS_UPDATE", None)
-        if (session := getattr(request, "session", None)) is not None:
-            if self.logged_in or (session.session_key is not None and not self.has_session):
-                session.flush()
-            if session.session_key is None:
-                session.clear()
-            session.modified = False
+        self._take_back()
         if instead_of is not None:
             response._resource_closers += instead_of._resource_closers  # type: ignore[attr-defined]
         return response
+
+    def _take_back(self) -> None:
+        """Undo what the view did to the session, and with it a log-in: no cookie is set."""
+        self.request.META.pop("CSRF_COOKIE_NEEDS_UPDATE", None)
+        if (session := getattr(self.request, "session", None)) is None:
+            return
+        if self.logged_in or (session.session_key is not None and not self.has_session):
+            session.flush()
+        if session.session_key is None:
+            session.clear()
+        session.modified = False
 
     def send(self, response: HttpResponseBase) -> HttpResponseBase:
         """What the client may see: `response`, or the refusal that its user turned out to deserve. Ready to
@@ -207,7 +216,22 @@ class Visit:
         return admitted and (self.varied or not self.vary)
 
 
-@made_of(Settings.PUBLIC_PATHS, Settings.RESOLVERS)
-def _site(public: list[str], _resolvers: list[str]) -> tuple[frozenset[str], tuple[str, ...], tuple[Resolver, ...]]:
-    """The public paths, the beginnings of public paths, and the resolvers."""
-    return frozenset(public), tuple(path for path in public if path.endswith("/")), chain()
+class Site(NamedTuple):
+    """What the settings say to every request, read together, as microseconds count here."""
+
+    public: frozenset[str]
+    public_starts: tuple[str, ...]
+    resolvers: tuple[Resolver, ...]
+    read_host: Callable[[str], Name | None]
+    lookup_seconds: float
+
+
+@made_of(
+    Settings.PUBLIC_PATHS,
+    Settings.RESOLVERS,
+    Settings.BASE_DOMAIN,
+    Settings.RESERVED_NAMES,
+    Settings.LOOKUP_SECONDS,
+)
+def _site(public: list[str], _resolvers: Any, _base: Any, _reserved: Any, seconds: float) -> Site:
+    return Site(frozenset(public), tuple(path for path in public if path.endswith("/")), chain(), reader(), seconds)
