@@ -78,6 +78,27 @@ class Settings:
     )
     DOMAIN_MODEL = Setting("django_tenantkit.Domain", "The model of custom domains, `app_label.Model`.")
 
+    ISOLATIONS = Setting(
+        ["row"],
+        "How tenants may be kept apart, `row`, `schema` and `database`; the first one is that of a new tenant which "
+        "names none. With more than `row`, unscoped statements on tenants' rows must say `rows_only=True`.",
+    )
+    ROW_SCHEMA: Setting[str | None] = Setting(
+        None,
+        "The schema of the tables that row tenants share; None: `public`, which only a deployment with neither schemas "
+        "nor databases of tenants can have. `migrate` moves the tables.",
+    )
+    TENANT_APPS: Setting[list[str]] = Setting(
+        [],
+        "Labels of apps whose tables are all in the tenant's home, without a tenant's column: apps that know nothing "
+        "of tenants. With them every tenant has a schema or a database.",
+    )
+    SERVERS: Setting[dict[str, dict[str, Any]]] = Setting(
+        {},
+        "More places for tenants, by name: what differs from the entry `default` in DATABASES, such as HOST, NAME and "
+        "PASSWORD. A tenant's `database` names one; its passwords stand here, and in no table.",
+    )
+
     BASE_DOMAIN: Setting[str | list[str]] = Setting(
         "localhost",
         "The domain (or domains) whose subdomains are tenants: `acme.example.com` for `example.com`.",
@@ -129,6 +150,7 @@ class Settings:
 
     PROVISIONING = Setting(
         [
+            "django_tenantkit.lifecycle.steps.make_place",
             "django_tenantkit.lifecycle.steps.make_tenant",
             "django_tenantkit.lifecycle.steps.make_domain",
             "django_tenantkit.lifecycle.steps.make_admin",
@@ -137,7 +159,7 @@ class Settings:
             "django_tenantkit.lifecycle.steps.send_welcome",
         ],
         "The steps of provisioning, in order: dotted paths of functions `step(job)`. Each runs in one transaction "
-        "with its entry in the ledger, inside the tenant once there is one.",
+        "with its entry in the ledger, inside the tenant once there is one; `make_place` runs outside of any.",
     )
     DEFAULT_DATA: Setting[str | None] = Setting(
         None,

@@ -53,10 +53,11 @@ class Guard(Protocol):
 class Scope:
     """What the running code may reach: `key` is the tenant's primary key, or None; `reason` is set
     when unscoped. `guard`, when set, is called before tenant data is touched and raises when the
-    user of the request may not. `user` and `roles` say who acts, for the database's policies; `sent` is
-    what a connection made of all this last, see `backends/postgresql/session.py`."""
+    user of the request may not. `user` and `roles` say who acts, for the database's policies; `home` is where
+    the tenant's rows live, see `isolation/`, and `rows_only` that unscoped code means row tenants alone; `sent`
+    is what a connection made of all this last, see `backends/postgresql/session.py`."""
 
-    __slots__ = ("guard", "key", "outer", "reason", "removed", "roles", "sent", "tenant", "user")
+    __slots__ = ("guard", "home", "key", "outer", "reason", "removed", "roles", "rows_only", "sent", "tenant", "user")
 
     def __init__(
         self,
@@ -68,10 +69,12 @@ class Scope:
     ) -> None:
         self.tenant = tenant
         self.key: Any = None if tenant is None else tenant.pk
+        self.home: Any = getattr(tenant, "home", None)
         self.reason = reason
         self.guard = guard
         self.user = user
         self.roles = roles
+        self.rows_only = False
         self.sent: Any = None
         self.outer: Scope | None = None
         self.removed = False
@@ -292,15 +295,21 @@ class unscoped(_ScopeContext):  # noqa: N801
 
     Reads, updates and deletes see every tenant's rows; a new row must name its tenant. Each entry is
     logged to `django_tenantkit.security` with its reason, which must not be empty.
+
+    Tenants with a schema or a database of their own are not reached. Where TENANTKIT_ISOLATIONS allows those, a
+    statement on tenants' rows raises `TenantsElsewhere`, unless `rows_only=True` says that this is meant; all
+    tenants are reached by `for_each_tenant()`.
     """
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: str, *, rows_only: bool = False) -> None:
+        super().__init__(reason, rows_only)
 
-    def _scope_for(self, reason: str) -> Scope:
+    def _scope_for(self, reason: str, rows_only: bool) -> Scope:
         if not isinstance(reason, str) or not reason.strip():
             raise TypeError('unscoped() needs a reason that a reader of the log understands: unscoped(reason="...")')
-        return Scope(reason=reason, user=_scope.get().actor()[0])
+        scope = Scope(reason=reason, user=_scope.get().actor()[0])
+        scope.rows_only = rows_only
+        return scope
 
     def _make_scope(self) -> Scope:
         scope = super()._make_scope()
@@ -350,7 +359,8 @@ class guarded_context(contained):  # noqa: N801
 
     def withdraw(self) -> None:
         """Go on with no tenant: the user may not act in it, and what runs now does not need one."""
-        self.inside.tenant = self.inside.key = self.inside.guard = self.inside.sent = None
+        inside = self.inside
+        inside.tenant = inside.key = inside.home = inside.guard = inside.sent = None
 
 
 def carry_tenant(func: F) -> F:

@@ -46,6 +46,16 @@ class TenantUnavailable(TenantkitError):
     """The tenant is in maintenance. Try again later, or see its status with `list_tenants`."""
 
 
+class HomeMissing(TenantUnavailable):
+    """The schema or database of the tenant is not there. Restore it from a backup; `list_tenants` shows where it
+    should be."""
+
+
+class TenantsElsewhere(TenantkitError):
+    """Unscoped code reaches row tenants only, and this deployment has others. Use `for_each_tenant(function,
+    reason="...")`, or say `unscoped(reason="...", rows_only=True)`."""
+
+
 class TenantImmutable(TenantkitError):
     """A row's tenant never changes. Create a new row in the other tenant instead."""
 

@@ -13,6 +13,8 @@ from weakref import WeakKeyDictionary
 from django.apps.registry import Apps
 from django.db import models
 
+from .conf import conf
+
 
 class TableMap:
     """The tables of one app registry: `tenant_fields` maps a table's name to its tenant field;
@@ -63,6 +65,12 @@ def tenant_field(model: type[models.Model]) -> Any:
         if getattr(field, "names_the_tenant", False):
             return field
     return None
+
+
+def lives_at_home(model: type[models.Model]) -> bool:
+    """Whether `model`'s table is one of a tenant's home: it has a tenant field, or its app is one of
+    TENANTKIT_TENANT_APPS. The others are shared."""
+    return tenant_field(model) is not None or model._meta.app_label in conf.TENANT_APPS
 
 
 def own_field(field: Any, model: type[models.Model]) -> Any:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import models
+from django.db import connections, models
 
 from .context import current_scope, describe
 from .exceptions import CrossTenantReference
+from .lifecycle.homes import home_apps
 from .references import belongs_elsewhere, tenant_of
 
 
@@ -22,6 +23,13 @@ class TenantRouter:
         if isinstance(instance := hints.get("instance"), models.Model):
             _refuse_foreign(instance)
         return None
+
+    def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:
+        """None (no opinion), or False where a tenant's home is migrated and the app has no tables in it; also for
+        `RunPython` and `RunSQL` with `hints={"homes": False}`."""
+        if not getattr(connections[db], "migrating", ""):
+            return None
+        return None if app_label in home_apps() and hints.get("homes") is not False else False
 
     def allow_relation(self, obj1: models.Model, obj2: models.Model, **hints: Any) -> bool | None:
         """None (no opinion), or `CrossTenantReference` when both belong to tenants and not to one, or one

@@ -40,6 +40,12 @@ ADMIN = "TENANTKIT_TEST_ADMIN"
 PREFIX = os.environ.setdefault("TENANTKIT_TEST_PREFIX", f"tenantkit_test_{secrets.token_hex(3)}")
 ROLES = Roles(*(f"{PREFIX}_{role}" for role in ("owner", "app", "operator", "system")))
 
+#: How the tenants of `tests/isolation/world.py` are kept apart in this run: row, schema, or mixed.
+ISOLATION = os.environ.get("TENANTKIT_TEST_ISOLATION", "row")
+
+#: How many schemas wait for the tenants of one test.
+PLACES = 3
+
 
 class Run:
     """What one run of pytest has to end: its server, or its databases and roles on somebody's server."""
@@ -171,6 +177,11 @@ def _make_template(admin: psycopg.Connection[Any], connection: BaseDatabaseWrapp
     # Django makes the tables of apps without migrations first, but those of the tests refer to migrated ones.
     call_command("migrate", verbosity=0, interactive=False)
     call_command("migrate", verbosity=0, interactive=False, run_syncdb=True)
+    if ISOLATION != "row":
+        from django_tenantkit.lifecycle.places import make_place  # models, which settings come before
+
+        for _ in range(PLACES):
+            make_place("schema")
     connection.close()
     admin.execute(sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false").format(name))
 

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-from tests.databases import ROLES, configured
+from tests.databases import ISOLATION, ROLES, configured
 
 SECRET_KEY = "tests only"
 USE_TZ = True
@@ -63,3 +63,8 @@ TENANTKIT_SYSTEM_DATABASE = {"USER": ROLES.system}
 TENANTKIT_WEB_MAY_OPERATE = True
 
 TENANTKIT_BASE_DOMAIN = "example.com"
+
+# Some tests run again with tenants that have schemas, see `tests/isolation/world.py`.
+if ISOLATION != "row":
+    TENANTKIT_ISOLATIONS = ["row", "schema", "database"]
+    TENANTKIT_ROW_SCHEMA = "rows"

@@ -18,14 +18,10 @@ from django.db.models.sql import Query
 from django.db.models.sql.datastructures import Join
 
 from ..context import Scope, current_scope, describe
-from ..exceptions import (
-    CrossTenantReference,
-    NoCurrentTenant,
-    TenantImmutable,
-    TenantkitError,
-)
+from ..exceptions import CrossTenantReference, NoCurrentTenant, TenantImmutable, TenantkitError
 from ..references import belongs_elsewhere, check_deletion, check_references, tenant_field_to_load, tenant_key
 from ..registry import TableMap, own_field, table_map
+from .reach import check_shared_write, check_unscoped
 
 if TYPE_CHECKING:
     from django.db.models.sql.compiler import SQLCompiler as _Compiler
@@ -147,9 +143,11 @@ class TenantCompiler(_Compiler):
         which is compiled next, for the base table. Otherwise Django's own, line by line."""
         query = self.query
         scope = current_scope()
+        fields = self.tables.tenant_fields if query.model is not None else {}
         if query.model is None or scope.reason is not None:
+            used = (fields.get(clause.table_name) for a, clause in query.alias_map.items() if query.alias_refcount[a])
+            check_unscoped(self.connection, scope, used)
             return super().get_from_clause()
-        fields = self.tables.tenant_fields
         result: list[str] = []
         params: list[Any] = []
         conditions: list[str] = []
@@ -206,7 +204,9 @@ class TenantCompiler(_Compiler):
         """`where` with the tenant's condition on `table`, or as it is for a shared table and unscoped."""
         field = self.tables.tenant_fields.get(table)
         scope = current_scope()
+        check_shared_write(self.connection, table, self.query.get_meta().model)
         if field is None or scope.reason is not None:
+            check_unscoped(self.connection, scope, [field])
             return where
         return ScopedWhere(self.tenant_condition(alias, field), [self.tenant_value(field, scope)], where)
 
@@ -234,6 +234,8 @@ class TenantInsertCompiler(TenantCompiler):
         meta = self.query.get_meta()
         field = self.tables.tenant_fields.get(meta.db_table)
         own = own_field(field, meta.model)
+        check_shared_write(self.connection, meta.db_table, meta.model)
+        check_unscoped(self.connection, current_scope(), [field], creates=True)
         if own is not None:
             self._fill_in(field, own.attname)
         return super().as_sql(*args, **kwargs)

@@ -8,10 +8,12 @@ from typing import Any
 
 from django.db import connections
 
-from ..models import Job, Membership, get_domain_model, get_tenant_model
+from ..conf import conf
+from ..models import Job, Membership, Place, get_domain_model, get_tenant_model
 from ..sql import functions, lookups, own_tables
 from ..sql.roles import Roles, roles_of
 from ..sql.setup import set_up_as_owner
+from .homes import guard_home, make_row_home
 from .signing import apply_signing
 
 #: What the application may write in our own tables, see `sql/own_tables.py`.
@@ -20,10 +22,12 @@ _WRITES = {
     "domain": {},
     "membership": {"INSERT": "own", "UPDATE": "own", "DELETE": "own"},
     "job": {"INSERT": "own", "UPDATE": "own"},
+    # Who signs up takes one that is ready.
+    "place": {"SELECT": "nobody", "UPDATE": "nobody"},
 }
 
 #: The columns of a tenant that operators write.
-_PROTECTED = ("uid", "slug", "plan", "status", "erased_at")
+_PROTECTED = ("uid", "slug", "plan", "status", "isolation", "database", "erased_at")
 
 
 def before_migrate(using: str, **kwargs: Any) -> None:
@@ -34,6 +38,7 @@ def before_migrate(using: str, **kwargs: Any) -> None:
             set_up_as_owner(connection, roles_of(connection.settings_dict))
             for statement in (*functions.STATEMENTS, *functions.privileges(roles_of(connection.settings_dict))):
                 cursor.execute(statement)
+            make_row_home(connection, cursor)
 
 
 def after_migrate(using: str, **kwargs: Any) -> None:
@@ -46,6 +51,8 @@ def after_migrate(using: str, **kwargs: Any) -> None:
         tables = connection.introspection.table_names()
         if all(model._meta.db_table in tables for model in models.values()):
             _guard_own_tables(connection, models)
+        if conf.ROW_SCHEMA:
+            guard_home(connection, conf.ROW_SCHEMA)
         apply_signing(connection)
 
 
@@ -53,7 +60,7 @@ def _guard_own_tables(connection: Any, models: dict[str, Any]) -> None:
     """Once for each text that the statements can have: they lock tables that every request reads."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT quote_ident(current_schema())")
-        schema = cursor.fetchone()[0]
+        schema = "public" if conf.ROW_SCHEMA else cursor.fetchone()[0]
         statements = own_statements(connection, schema, models)
         digest = hashlib.sha256(";".join(statements).encode()).hexdigest()
         cursor.execute("SELECT obj_description('tenantkit'::regnamespace)")
@@ -64,7 +71,13 @@ def _guard_own_tables(connection: Any, models: dict[str, Any]) -> None:
 
 def own_models() -> dict[str, Any]:
     """The models of our own tables, by what they are in `sql/own_tables.py` and `sql/lookups.py`."""
-    return {"tenant": get_tenant_model(), "domain": get_domain_model(), "membership": Membership, "job": Job}
+    return {
+        "tenant": get_tenant_model(),
+        "domain": get_domain_model(),
+        "membership": Membership,
+        "job": Job,
+        "place": Place,
+    }
 
 
 def own_statements(connection: Any, schema: str, models: dict[str, Any]) -> list[str]:
@@ -76,7 +89,7 @@ def own_statements(connection: Any, schema: str, models: dict[str, Any]) -> list
     key, key_type = quote(tenant.pk.column), membership.get_field("tenant").db_type(connection)
     statements = []
     for name, table in names.items():
-        column = key if name == "tenant" else quote(models[name]._meta.get_field("tenant").column)
+        column = key if name in ("tenant", "place") else quote(models[name]._meta.get_field("tenant").column)
         statements += own_tables.guard(table, column, key_type, _WRITES[name], roles, Roles(*map(quote, roles)))
     columns = [quote(tenant.get_field(field).column) for field in _PROTECTED]
     user_type = membership.get_field("user").db_type(connection)

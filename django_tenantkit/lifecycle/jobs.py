@@ -141,17 +141,34 @@ def run(kind: Kind, job: Job, steps: Mapping[str, Step], progress: Progress | No
         ) from error
 
 
+def outside_transactions(step: Step) -> Step:
+    """Marks a step that cannot run in a transaction with its entry, as it logs in as the system: it must do nothing
+    where its work is done already."""
+    _OUTSIDE.add(step)
+    return step
+
+
+_OUTSIDE: set[Step] = set()
+
+
 def _do(job: Job, name: str, step: Step) -> None:
+    began = time.monotonic()
+    if step in _OUTSIDE and name not in job.steps_done:
+        _run_step(job, name, step)
     with transaction.atomic(using=_database()):
         mine = _mine(job)
         if name in mine.steps_done:
             return
-        began = time.monotonic()
-        with tenant_context(mine.tenant), contained(name):
-            step(mine)
+        if step not in _OUTSIDE:
+            _run_step(mine, name, step)
         seconds = round(time.monotonic() - began, 3)
         mine.steps.append({"name": name, "at": timezone.now().isoformat(), "seconds": seconds})
         mine.save()
+
+
+def _run_step(job: Job, name: str, step: Step) -> None:
+    with tenant_context(job.tenant), contained(name):
+        step(job)
 
 
 def _finish(job: Job) -> Job:

@@ -46,13 +46,16 @@ def provision(
     admin_email: str | None = None,
     plan: str = "",
     settings: Mapping[str, Any] | None = None,
+    isolation: str | None = None,
+    database: str = "",
     progress: jobs.Progress | None = None,
 ) -> AbstractTenant:
     """Make a tenant and return it, active; or go on with the unfinished job that has the same arguments.
 
     `name` is the slug where it is left out. `domain` becomes the primary domain; it leads to the tenant
     once it is verified, which `domain_verified` says. The user with `admin_email` becomes a member with
-    the role `admin`, and is made if unknown. `plan` and `settings` are stored with the tenant.
+    the role `admin`, and is made if unknown. `plan` and `settings` are stored with the tenant. `isolation` is
+    one of TENANTKIT_ISOLATIONS, the first if left out; `database` names a place in TENANTKIT_SERVERS.
 
     Raises `ProvisioningRefused`, with nothing changed, for names that are malformed, reserved or taken,
     and while an unfinished job with other arguments holds them; `JobFailed` when a step failed.
@@ -65,6 +68,8 @@ def provision(
         admin_email=admin_email,
         plan=plan,
         settings=settings,
+        isolation=isolation,
+        database=database,
     )
     job = jobs.begin(PROVISION, slug, wanted.arguments, lambda: refuse_taken(slug, wanted.domain), domain=wanted.domain)
     return _run(job, progress)
@@ -87,6 +92,8 @@ def prepare(
     admin_email: str | None = None,
     plan: str = "",
     settings: Mapping[str, Any] | None = None,
+    isolation: str | None = None,
+    database: str = "",
 ) -> Plan:
     """What `provision()` with these arguments would do. Raises what it would raise before its first
     step; changes nothing."""
@@ -96,6 +103,8 @@ def prepare(
     _validate(slug, fields)
     arguments = {
         **fields,
+        "isolation": _clean_isolation(isolation),
+        "database": _clean_server(database),
         "domain": wanted_domain,
         "domain_verified": domain_verified,
         "admin_email": clean_email(admin_email) if admin_email else "",
@@ -138,6 +147,23 @@ def _clean_domain(domain: str) -> str:
         return clean_domain(domain)
     except ValidationError as error:
         raise ProvisioningRefused(_said(error)) from error
+
+
+def _clean_isolation(isolation: str | None) -> str:
+    if isolation is None:
+        return str(conf.ISOLATIONS[0])
+    if isolation not in conf.ISOLATIONS:
+        raise ProvisioningRefused(
+            f"The isolation {isolation!r} is not among those of this deployment, {', '.join(conf.ISOLATIONS)} "
+            "(TENANTKIT_ISOLATIONS)."
+        )
+    return isolation
+
+
+def _clean_server(name: str) -> str:
+    if name and name not in conf.SERVERS:
+        raise ProvisioningRefused(f"TENANTKIT_SERVERS has no entry {name!r}. Leave it out for the main database's.")
+    return name
 
 
 def _validate(slug: str, fields: dict[str, Any]) -> None:

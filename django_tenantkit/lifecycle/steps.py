@@ -20,27 +20,69 @@ from django.utils.module_loading import import_string
 from ..conf import conf
 from ..context import tenant_context, unscoped
 from ..exceptions import TenantkitError
-from ..models import AbstractTenant, Job, Membership, TenantStatus, get_domain_model, get_tenant_model
+from ..models import (
+    AbstractTenant,
+    Job,
+    Membership,
+    TenantIsolation,
+    TenantStatus,
+    get_domain_model,
+    get_tenant_model,
+)
 from ..names import slug_host
 from ..signals import tenant_provisioned
+from . import places
 from .admins import find_or_make_admin, find_user
 from .claims import assign_domain, release_slug
+from .jobs import outside_transactions
 from .suspend import change_status
 
 
+@outside_transactions
+def make_place(job: Job) -> None:
+    """Make a place for the tenant where none is ready: a schema or a database, whose uid is the job's. By the
+    system's login; nothing for a tenant that shares tables."""
+    isolation, server = _wanted_place(job)
+    if isolation != TenantIsolation.ROW and not places.has_ready_place(isolation, server):
+        with unscoped(reason=f"provisioning {job.slug}"):
+            places.make_place(isolation, server, job.uid, ready=False)
+
+
 def make_tenant(job: Job) -> None:
-    """Make the tenant, with the status `provisioning`, and give it to the job. A step of your own in its
-    place does the same for a tenant model that needs more."""
+    """Make the tenant, with the status `provisioning`, and give it to the job; with its place, whose uid is the
+    tenant's. A step of your own in its place does the same for a tenant model that needs more. Raises
+    `TenantkitError` where there is no place."""
     wanted = job.arguments
     with unscoped(reason=f"provisioning {job.slug}"):
         release_slug(job.slug)
+        isolation, server = _wanted_place(job)
+        uid = {} if isolation == TenantIsolation.ROW else {"uid": _place_of(job)}
         job.tenant = get_tenant_model()._default_manager.create(
             slug=job.slug,
             name=wanted["name"],
             plan=wanted["plan"],
             settings=wanted["settings"],
             status=TenantStatus.PROVISIONING,
+            isolation=isolation,
+            database=server,
+            **uid,
         )
+
+
+def _wanted_place(job: Job) -> tuple[str, str]:
+    """The isolation and the server; a job that was begun before there were any is one of rows."""
+    return job.arguments.get("isolation", str(TenantIsolation.ROW)), job.arguments.get("database", "")
+
+
+def _place_of(job: Job) -> Any:
+    isolation, server = _wanted_place(job)
+    uid = places.take_place(isolation, server, job.uid) or places.take_place(isolation, server)
+    if uid is None:
+        raise TenantkitError(
+            f"No place with the isolation {isolation!r} is ready. `create_tenant --resume {job.uid}` as the system's "
+            "login makes one, if `make_place` is in TENANTKIT_PROVISIONING."
+        )
+    return uid
 
 
 def make_domain(job: Job) -> None:

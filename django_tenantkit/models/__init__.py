@@ -1,11 +1,12 @@
-"""The models: tenants, their domains and members, the ledger of jobs, and the base of tenant rows."""
+"""The models: tenants, their domains and members, the ledger of jobs and places, and the base of tenant rows."""
 
 from ..fields import TenantField, TenantReference, uuid7
 from .base import TenantModel
 from .domain import AbstractDomain, Domain
 from .jobs import Job, JobState
 from .membership import Membership
-from .tenant import AbstractTenant, Tenant, TenantStatus, get_domain_model, get_tenant_model
+from .places import MigrationState, Place, PlaceState
+from .tenant import AbstractTenant, Tenant, TenantIsolation, TenantStatus, get_domain_model, get_tenant_model
 
 __all__ = [
     "AbstractDomain",
@@ -14,8 +15,12 @@ __all__ = [
     "Job",
     "JobState",
     "Membership",
+    "MigrationState",
+    "Place",
+    "PlaceState",
     "Tenant",
     "TenantField",
+    "TenantIsolation",
     "TenantModel",
     "TenantReference",
     "TenantStatus",

@@ -7,7 +7,7 @@ acts, as the session protocol told; with no tenant and nobody the first two are 
 from __future__ import annotations
 
 from .roles import Roles
-from .session import ROLES, SIGNATURE, TENANT, USER
+from .session import HOME, ROLES, SIGNATURE, TENANT, USER
 
 SCHEMA = "CREATE SCHEMA IF NOT EXISTS tenantkit"
 
@@ -113,7 +113,8 @@ SELECT EXISTS (
         SELECT string_agg(format('%s=%s:%s', name, length(value), value), E'\\n' ORDER BY place)
         FROM (
             SELECT name, place, coalesce(current_setting(name, true), '') AS value
-            FROM unnest(ARRAY['{TENANT}', '{USER}', '{ROLES}', 'role']) WITH ORDINALITY AS setting(name, place)
+            FROM unnest(ARRAY['{TENANT}', '{USER}', '{ROLES}', 'role', '{HOME}'])
+                WITH ORDINALITY AS setting(name, place)
         ) AS context
     ), 'UTF8'))), 'hex') = current_setting('{SIGNATURE}', true)
 )

@@ -9,6 +9,7 @@ from typing import Any
 TENANT = "tenantkit.tenant"
 USER = "tenantkit.user"
 ROLES = "tenantkit.roles"
+HOME = "tenantkit.home"
 SIGNATURE = "tenantkit.signature"
 
 
@@ -23,11 +24,20 @@ def literal(value: str) -> str:
     return f"'{quoted}'"
 
 
-def set_local(pairs: Iterable[tuple[str, str]]) -> str:
+def set_local(pairs: Iterable[tuple[str, str]], schema: str = "") -> str:
     """One SELECT that sets each setting until the end of the message or transaction. `set_config`, because
-    `SET LOCAL` is another statement for pg_stat_statements with every other value."""
-    calls = ", ".join(f"pg_catalog.set_config('{name}', {literal(value)}, true)" for name, value in pairs)
-    return f"SELECT {calls}; "
+    `SET LOCAL` is another statement for pg_stat_statements with every other value. `schema`, a quoted name, is
+    to be there: PostgreSQL passes over a missing one in a search_path, and would go on to the next."""
+    calls = [f"pg_catalog.set_config('{name}', {literal(value)}, true)" for name, value in pairs]
+    if schema:
+        calls.append(f"{literal(schema)}::pg_catalog.regnamespace")
+    return f"SELECT {', '.join(calls)}; "
+
+
+def search_path(schema: str) -> tuple[str, str]:
+    """The setting after which tables are looked for in a schema, a quoted name, and then among those that all
+    tenants share. Never in another tenant's, and not where row tenants are."""
+    return "search_path", f"{schema}, public"
 
 
 def context(tenant: Any, user: Any, roles: Sequence[str], role: str) -> list[tuple[str, str]]:

@@ -5,11 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from ..context import unscoped
-from ..models import AbstractTenant, get_tenant_model
+from ..exceptions import TenantkitError
+from ..lifecycle.places import take_place
+from ..models import AbstractTenant, TenantIsolation, get_tenant_model
 
 
 def make_tenant(slug: str = "acme", **fields: Any) -> AbstractTenant:
     """An active tenant in the database, made without the steps of provisioning. `fields` are further
-    values of the tenant model; the name is the slug with a capital letter."""
+    values of the tenant model; the name is the slug with a capital letter. With `isolation="schema"` or
+    `"database"` it takes a place that is ready; raises `TenantkitError` where none is."""
+    isolation, server = fields.get("isolation", TenantIsolation.ROW), fields.get("database", "")
     with unscoped(reason=f"tenant {slug} for tests"):
+        if isolation != TenantIsolation.ROW:
+            if (uid := take_place(isolation, server)) is None:
+                raise TenantkitError(f"No place is ready for a {isolation} tenant. Make some before the tests begin.")
+            fields["uid"] = uid
         return get_tenant_model()._default_manager.create(slug=slug, **{"name": slug.capitalize(), **fields})

@@ -39,7 +39,7 @@ def test_shared_tables_are_known_and_not_expected_to_be_guarded(wanted: Expected
 @needs_postgresql
 def test_our_own_tables_are_guarded_and_no_tenant_tables(wanted: Expected) -> None:
     own = {table.name: table for table in wanted.tables if not table.tenant}
-    assert set(own) == {f'"django_tenantkit_{name}"' for name in ("tenant", "domain", "membership", "job")}
+    assert set(own) == {f'"django_tenantkit_{name}"' for name in ("tenant", "domain", "membership", "job", "place")}
     assert {policy.name for policy in own['"django_tenantkit_domain"'].policies} == {
         "tenantkit_own_select",
         "tenantkit_operator",

@@ -54,7 +54,7 @@ class Claimant(threading.Thread):
 def unfinished(db: None, settings: Any) -> Job:
     """A job that failed after `make_tenant`."""
     steps = conf.PROVISIONING
-    settings.TENANTKIT_PROVISIONING = [steps[0], f"{HELPERS}.failing_step", *steps[1:]]
+    settings.TENANTKIT_PROVISIONING = [*steps[:2], f"{HELPERS}.failing_step", *steps[2:]]
     with pytest.raises(JobFailed):
         provision("acme", "Acme", domain="acme.org")
     settings.TENANTKIT_PROVISIONING = steps
@@ -106,13 +106,13 @@ def test_a_job_of_another_kind_is_refused() -> None:
 @pytest.mark.django_db
 def test_a_process_whose_job_was_taken_up_stops_before_its_next_step() -> None:
     def take_it_up(done: int, total: int, name: str) -> None:
-        if done == 1:
+        if done == 2:
             jobs.take_up(PROVISION, Job.objects.get())
 
     with pytest.raises(ProvisioningRefused, match="was taken up by another process"):
         provision("acme", progress=take_it_up)
     job = Job.objects.get()
-    assert job.steps_done == [f"{STEPS}.make_tenant"]
+    assert job.steps_done == [f"{STEPS}.make_place", f"{STEPS}.make_tenant"]
     assert job.state == JobState.RUNNING
 
 
@@ -169,4 +169,4 @@ class TestTwoAtOnce:
 
 def _arguments(slug: str) -> dict[str, Any]:
     empty = {"plan": "", "settings": {}, "domain": "", "domain_verified": False, "admin_email": ""}
-    return {"name": slug, **empty}
+    return {"name": slug, "isolation": "row", "database": "", **empty}

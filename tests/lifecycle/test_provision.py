@@ -241,7 +241,7 @@ def test_a_list_of_steps_that_makes_no_tenant_is_an_error(settings: Any) -> None
 class TestAFailingStep:
     @pytest.fixture(autouse=True)
     def failing(self, settings: Any) -> None:
-        settings.TENANTKIT_PROVISIONING = [*conf.PROVISIONING[:3], f"{HELPERS}.failing_step", *conf.PROVISIONING[3:]]
+        settings.TENANTKIT_PROVISIONING = [*conf.PROVISIONING[:4], f"{HELPERS}.failing_step", *conf.PROVISIONING[4:]]
 
     def failed(self) -> Job:
         with pytest.raises(JobFailed):
@@ -263,7 +263,7 @@ class TestAFailingStep:
 
     def test_what_it_did_is_undone_and_what_was_done_before_is_kept(self) -> None:
         job = self.failed()
-        assert job.steps_done == conf.PROVISIONING[:3]
+        assert job.steps_done == conf.PROVISIONING[:4]
         with unscoped(reason="count"):
             assert not Tag.objects.exists()
         assert Membership.objects.exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db.backends.postgresql import base, introspection, operations, schema
 
 from ..guarding import GuardingSchemaEditor
+from ..homing import HomingSchemaEditor
 from ..mixins import TenantConnection, TenantOperations, TenantSchemaEditor
 from .creation import SystemCreation
 from .introspection import ReferenceIntrospection
@@ -18,7 +19,7 @@ class PostgreSQLOperations(SystemOperations, TenantOperations):
     compiler_module = "django_tenantkit.backends.postgresql.compiler"
 
 
-class PostgreSQLSchemaEditor(SystemSchemaEditor, GuardingSchemaEditor, TenantSchemaEditor):
+class PostgreSQLSchemaEditor(SystemSchemaEditor, HomingSchemaEditor, GuardingSchemaEditor, TenantSchemaEditor):
     """Mixin for the `DatabaseSchemaEditor` of any backend for PostgreSQL."""
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import psycopg
 from psycopg import errors
 
+from ...context import Scope
+from ...exceptions import HomeMissing
 from ...sql.roles import Roles
 
 
@@ -25,6 +27,19 @@ def without_prefix(error: psycopg.Error, ahead: bytes, statement: bytes, roles: 
     parts += [f"{label}:  {text}" for label, text in labelled.items() if text]
     error.args = ("\n".join(parts),)
     return error
+
+
+def missing_home(error: psycopg.Error, scope: Scope) -> HomeMissing | None:
+    """The error for a tenant whose schema is not there, if that is what `error` says."""
+    schema = scope.home.schema if scope.home is not None else ""
+    if scope.tenant is None or not schema or not isinstance(error, errors.InvalidSchemaName):
+        return None
+    if f'"{schema}"' not in (error.diag.message_primary or ""):
+        return None
+    return HomeMissing(
+        f"The schema {schema} of the tenant {scope.tenant.slug!r} is not there, so nothing was read or written. "
+        "Restore it from a backup; `list_tenants` shows where tenants should be."
+    )
 
 
 def _line(statement: str, offset: int) -> list[str]:

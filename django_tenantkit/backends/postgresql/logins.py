@@ -20,6 +20,7 @@ from psycopg.pq import Format
 from ...conf import conf
 from ...context import current_scope
 from ...exceptions import TenantkitError
+from ...sql.homes import set_path
 from ...sql.roles import roles_of
 from .session import Session, session_cursor
 
@@ -44,6 +45,10 @@ class LoginsMixin(_Wrapper):
         self.login = SYSTEM if self.alias == NO_DB_ALIAS else APPLICATION
         self._as_system = 1 if self.login == SYSTEM else 0
         self._others: dict[str, dict[str, Any]] = {}
+        #: The schema tenant's home that the system works in, or "" for the main tables.
+        self.migrating = ""
+        #: Where the system's statements look for tables; () is what the server says.
+        self.path: tuple[str, ...] = ()
 
     @contextmanager
     def as_system(self) -> Iterator[None]:
@@ -58,6 +63,28 @@ class LoginsMixin(_Wrapper):
             if not self._as_system and self.login == SYSTEM:
                 super().close()
                 self._switch(APPLICATION)
+
+    @contextmanager
+    def in_home(self, schema: str) -> Iterator[None]:
+        """The system's login at work in a tenant's schema: what is made is made there, and names of tables are
+        looked for there first. Inside `as_system()`, and outside of transactions."""
+        with self.as_system():
+            self.migrating = schema
+            self._set_path(schema, "public")
+            try:
+                yield
+            finally:
+                self.migrating = ""
+                if self.connection is not None:
+                    self._set_path(*self._usual_path())
+
+    def _set_path(self, *schemas: str) -> None:
+        self.path = schemas
+        with self.cursor() as cursor:
+            cursor.execute(set_path(*schemas) if schemas else "RESET search_path")
+
+    def _usual_path(self) -> tuple[str, ...]:
+        return (conf.ROW_SCHEMA, "public") if conf.ROW_SCHEMA else ()
 
     def ensure_connection(self) -> None:
         """Connect, as whoever the current context asks for."""
@@ -129,7 +156,9 @@ class LoginsMixin(_Wrapper):
         finally:
             self.settings_dict = found
         if self.login != SYSTEM:
-            params["cursor_factory"] = session_cursor(params["cursor_factory"], Session(roles_of(found)))
+            params["cursor_factory"] = session_cursor(
+                params["cursor_factory"], Session(roles_of(found), conf.ROW_SCHEMA or "")
+            )
         return params
 
     def _configure_role(self, connection: Any) -> bool:
@@ -137,8 +166,11 @@ class LoginsMixin(_Wrapper):
         if self.login != SYSTEM or self.alias == NO_DB_ALIAS:
             return bool(super()._configure_role(connection))  # type: ignore[misc]
         owner = roles_of(self.settings_dict).owner
+        self.path = (self.migrating, "public") if self.migrating else self._usual_path()
         with connection.cursor() as cursor:
             cursor.execute(self.ops.compose_sql("SET ROLE %s", [owner]))
+            if self.path:
+                cursor.execute(set_path(*self.path))
         return True
 
     def create_cursor(self, name: str | None = None) -> Any:

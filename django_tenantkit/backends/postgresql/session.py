@@ -23,10 +23,11 @@ from psycopg.client_cursor import ClientCursorMixin
 
 from ...conf import conf
 from ...context import Scope, current_scope
+from ...sql.homes import quoted
 from ...sql.roles import Roles
-from ...sql.session import SIGNATURE, context, set_local
+from ...sql.session import HOME, SIGNATURE, context, search_path, set_local
 from ...sql.signature import secrets_of, sign
-from .errors import without_prefix
+from .errors import missing_home, without_prefix
 
 if TYPE_CHECKING:
     _Cursor = psycopg.Cursor[Any]
@@ -47,11 +48,12 @@ _NOBODY: Actor = (None, ())
 
 
 class Session:
-    """What the statements of one connection say of their context. Made when it is opened, with the roles
-    that the settings name then."""
+    """What the statements of one connection say of their context. Made when it is opened, with the roles and
+    the schema of row tenants that the settings name then."""
 
-    def __init__(self, roles: Roles) -> None:
+    def __init__(self, roles: Roles, row_schema: str = "") -> None:
         self.roles = roles
+        self.row_schema = row_schema
         #: Whether the adopter's functions are being asked, in the middle of sending a statement.
         self.asking = False
 
@@ -71,14 +73,29 @@ class Session:
                 pairs += [(name, _value(path)) for name, path in variables.items()]
             finally:
                 self.asking = False
-        prefix = set_local(pairs).encode()
+        schema = quoted(self._schema(scope)) if self.row_schema else ""
+        if schema:
+            pairs.append(search_path(schema))
+        prefix = set_local(pairs, schema).encode()
         scope.sent = (known, prefix)
         return prefix
+
+    def _schema(self, scope: Scope) -> str:
+        """Where the scope's tables are: no tenant and unscoped code have those of row tenants."""
+        home = scope.home
+        return home.schema if home is not None and home.schema else self.row_schema
+
+    def _home(self, scope: Scope) -> str:
+        """What tables without a tenant's column ask for: row tenants, who would share them, have none."""
+        shares = scope.key is not None and (scope.home is None or scope.home.shared)
+        return "" if shares or not self.row_schema else self._schema(scope)
 
     def _pairs(self, scope: Scope, acts: bool, actor: Actor, secret: str | list[str] | None) -> list[tuple[str, str]]:
         """A request whose user was not decided on yet acts for no tenant: its data is out of reach."""
         role = self.roles.application if scope.reason is None else self.roles.operator
         pairs = context(scope.key if acts else None, *actor, role)
+        if self.row_schema or secret:
+            pairs.append((HOME, self._home(scope)))
         if secret:
             pairs.append((SIGNATURE, sign(secrets_of(secret)[0], pairs)))
         return pairs
@@ -161,6 +178,8 @@ class SessionCursor(_Cursor):
         try:
             super()._raise_for_result(result)
         except psycopg.Error as error:
+            if (missing := missing_home(error, current_scope())) is not None:
+                raise missing from error
             statement = self._query.query if self._query is not None else b""
             raise without_prefix(error, self._ahead, statement, self.session.roles) from None
 

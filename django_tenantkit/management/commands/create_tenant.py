@@ -19,6 +19,8 @@ WANTED: dict[str, Any] = {
     "admin_email": None,
     "plan": "",
     "settings": None,
+    "isolation": None,
+    "database": "",
 }
 
 
@@ -34,6 +36,8 @@ class Command(TenantCommand):
         parser.add_argument("--domain-verified", action="store_true", help="The domain is known to be theirs.")
         parser.add_argument("--admin-email", metavar="EMAIL", help="The user who becomes the tenant's admin.")
         parser.add_argument("--plan", default="", help="The tenant's plan.")
+        parser.add_argument("--isolation", metavar="NAME", help="row, schema or database, of TENANTKIT_ISOLATIONS.")
+        parser.add_argument("--database", default="", metavar="NAME", help="A place of TENANTKIT_SERVERS.")
         parser.add_argument(
             "--setting",
             action="append",

@@ -1,0 +1,171 @@
+"""Which schema a table is made in, as PostgreSQL's schema editor decides it.
+
+The main database: shared tables in `public`, tables of tenants in TENANTKIT_ROW_SCHEMA. The home of a schema
+tenant (`connection.migrating` names it): the tables of tenants alone; what a migration does to shared tables was
+done in the main database. References from a home to shared tables are no constraints there: each would be a trigger
+on the shared table, for every tenant (docs/explanation/isolations.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from django.db import models
+
+from ..conf import conf
+from ..registry import lives_at_home
+from ..sql.homes import set_path
+
+Model = type[models.Model]
+
+
+class HomingSchemaEditor:
+    """Mixin for `DatabaseSchemaEditor` of any PostgreSQL backend, in front of the others."""
+
+    connection: Any
+    execute: Any
+
+    def create_model(self, model: Model) -> None:
+        """Make a table where it belongs."""
+        if self._is_elsewhere(model):
+            for through in _automatic_throughs_at_home(model):
+                self.create_model(through)
+            return
+        with self._schema_of(model), self._bound_at_home(model._meta.local_fields):
+            super().create_model(model)  # type: ignore[misc]
+
+    def delete_model(self, model: Model) -> None:
+        """Delete a table."""
+        if self._is_elsewhere(model):
+            for through in _automatic_throughs_at_home(model):
+                self.delete_model(through)
+            return
+        super().delete_model(model)  # type: ignore[misc]
+
+    def add_field(self, model: Model, field: Any) -> None:
+        """Add a column, or the table of a many-to-many field."""
+        if self._concerns(model, field):
+            with self._bound_at_home([field]):
+                super().add_field(model, field)  # type: ignore[misc]
+
+    def remove_field(self, model: Model, field: Any) -> None:
+        """Remove it."""
+        if self._concerns(model, field):
+            super().remove_field(model, field)  # type: ignore[misc]
+
+    def alter_field(self, model: Model, old_field: Any, new_field: Any, strict: bool = False) -> None:
+        """Alter a column. Where a shared one changes, so do those of homes that refer to it."""
+        if self._concerns(model, new_field):
+            with self._bound_at_home([old_field, new_field]):
+                super().alter_field(model, old_field, new_field, strict)  # type: ignore[misc]
+            return
+        for old, new in _references_from_homes(old_field, new_field):
+            self.alter_field(new.model, old, new)
+
+    def add_index(self, model: Model, *args: Any) -> None:
+        """Add an index, if the table is here."""
+        if not self._is_elsewhere(model):
+            super().add_index(model, *args)  # type: ignore[misc]
+
+    def remove_index(self, model: Model, *args: Any) -> None:
+        """Remove an index, if the table is here."""
+        if not self._is_elsewhere(model):
+            super().remove_index(model, *args)  # type: ignore[misc]
+
+    def rename_index(self, model: Model, *args: Any) -> None:
+        """Rename an index, if the table is here."""
+        if not self._is_elsewhere(model):
+            super().rename_index(model, *args)  # type: ignore[misc]
+
+    def add_constraint(self, model: Model, *args: Any) -> None:
+        """Add a constraint, if the table is here."""
+        if not self._is_elsewhere(model):
+            super().add_constraint(model, *args)  # type: ignore[misc]
+
+    def remove_constraint(self, model: Model, *args: Any) -> None:
+        """Remove a constraint, if the table is here."""
+        if not self._is_elsewhere(model):
+            super().remove_constraint(model, *args)  # type: ignore[misc]
+
+    def alter_unique_together(self, model: Model, *args: Any) -> None:
+        """Change what is unique together, if the table is here."""
+        if not self._is_elsewhere(model):
+            super().alter_unique_together(model, *args)  # type: ignore[misc]
+
+    def alter_db_table(self, model: Model, *args: Any) -> None:
+        """Rename a table, if the table is here."""
+        if not self._is_elsewhere(model):
+            super().alter_db_table(model, *args)  # type: ignore[misc]
+
+    def alter_db_table_comment(self, model: Model, *args: Any) -> None:
+        """Change the comment of a table, if the table is here."""
+        if not self._is_elsewhere(model):
+            super().alter_db_table_comment(model, *args)  # type: ignore[misc]
+
+    def alter_db_tablespace(self, model: Model, *args: Any) -> None:
+        """Move a table to another tablespace, if the table is here."""
+        if not self._is_elsewhere(model):
+            super().alter_db_tablespace(model, *args)  # type: ignore[misc]
+
+    def _is_elsewhere(self, model: Model) -> bool:
+        return bool(self.connection.migrating) and not lives_at_home(model)
+
+    def _concerns(self, model: Model, field: Any) -> bool:
+        """Whether what happens to a field happens here: a shared model's many-to-many table may be at home."""
+        if not self._is_elsewhere(model):
+            return True
+        through = field.remote_field.through if field.many_to_many else None
+        return through is not None and through._meta.auto_created and lives_at_home(through)
+
+    @contextmanager
+    def _schema_of(self, model: Model) -> Iterator[None]:
+        """Make tables in the schema of `model`: the first one in the path."""
+        rows = conf.ROW_SCHEMA
+        if not rows or self.connection.migrating:
+            yield
+            return
+        here = (rows, "public") if lives_at_home(model) else ("public", rows)
+        found = self.connection.path
+        self._set_path(here)
+        try:
+            yield
+        finally:
+            self._set_path(found)
+
+    def _set_path(self, schemas: tuple[str, ...]) -> None:
+        if schemas != self.connection.path:
+            self.execute(set_path(*schemas), params=None)
+            self.connection.path = schemas
+
+    @contextmanager
+    def _bound_at_home(self, fields: Iterable[Any]) -> Iterator[None]:
+        """In a tenant's schema, foreign keys to shared tables are no constraints."""
+        with ExitStack() as stack:
+            for field in fields if self.connection.migrating else ():
+                if not isinstance(field, models.ForeignKey):
+                    continue
+                reference: Any = field
+                if reference.db_constraint and not lives_at_home(reference.remote_field.model):
+                    reference.db_constraint = False
+                    stack.callback(setattr, reference, "db_constraint", True)
+            yield
+
+
+def _automatic_throughs_at_home(model: Model) -> list[Model]:
+    throughs: list[Any] = [field.remote_field.through for field in model._meta.local_many_to_many]
+    return [through for through in throughs if through._meta.auto_created and lives_at_home(through)]
+
+
+def _references_from_homes(old_field: Any, new_field: Any) -> Iterator[tuple[Any, Any]]:
+    """The foreign keys of homes to a shared column, before and after it changes."""
+    if old_field.many_to_many:
+        return
+    for relation in new_field.model._meta.related_objects:
+        field = relation.field
+        if isinstance(field, models.ForeignKey) and field.target_field == new_field and lives_at_home(field.model):
+            old = field.clone()
+            old.set_attributes_from_name(field.name)
+            old.model, old.remote_field.model = field.model, old_field.model
+            yield old, field

@@ -1,0 +1,76 @@
+"""Homes: the schema that row tenants share, and those of schema tenants. What a home needs beside its tables."""
+
+from __future__ import annotations
+
+from .policies import OPERATOR, OWNER, ROWS, Policy, create_policy, enable
+from .roles import Roles
+from .session import HOME, literal
+
+#: The policy of a home's table without a tenant's column.
+HOME_ROWS = "tenantkit_home"
+
+#: Tables of a schema that have no policy for their rows, by name: those without a tenant's column.
+UNGUARDED = """
+SELECT quote_ident(relname) FROM pg_class
+WHERE relnamespace = %s::regnamespace AND relkind IN ('r', 'p')
+    AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = pg_class.oid AND polname IN (%s, %s))
+ORDER BY relname
+"""
+
+#: Of given tables those that a schema has.
+TABLES_IN = """
+SELECT relname FROM pg_class
+WHERE relnamespace = to_regnamespace(%s) AND relkind IN ('r', 'p') AND relname = ANY(%s) ORDER BY relname
+"""
+
+#: Whether a schema is there, and whether it has a table of that name.
+FIND_HOME = "SELECT to_regnamespace(%s) IS NOT NULL, to_regclass(%s) IS NOT NULL"
+
+
+def quoted(name: str) -> str:
+    """`name` as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def create_schema(schema: str, roles: Roles) -> list[str]:
+    """The statements that make a home: the application and the operator may use what is in it, and make nothing.
+    What each table grants follows from the owner's default privileges, see `set_up_roles.sql`."""
+    users = f"{quoted(roles.application)}, {quoted(roles.operator)}"
+    return [
+        f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}",
+        f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {users}",
+    ]
+
+
+def drop_schema(schema: str) -> str:
+    """The statement that removes a home and all that is in it."""
+    return f"DROP SCHEMA IF EXISTS {quoted(schema)} CASCADE"
+
+
+def set_path(*schemas: str) -> str:
+    """The statement after which names are looked for in these schemas, until the session ends."""
+    return f"SET search_path TO {', '.join(map(quoted, schemas))}"
+
+
+def guard(schema: str, table: str, roles: Roles) -> list[str]:
+    """The statements that guard a table (quoted) without a tenant's column: its rows are for statements that say
+    they are at home here. Compared with the session's word and not by a role for each schema, which would be a
+    membership for each tenant to look through at every login."""
+    name = f"{quoted(schema)}.{table}"
+    condition = f"current_setting({literal(HOME)}, true) = {literal(schema)}"
+    policies = (
+        Policy(HOME_ROWS, roles.application, condition),
+        Policy(OPERATOR, roles.operator, f"current_user = {literal(roles.operator)}"),
+        Policy(OWNER, roles.owner, "true"),
+    )
+    return [enable(name), *(create_policy(name, policy, quoted(policy.role)) for policy in policies)]
+
+
+def unguarded(schema: str) -> tuple[str, list[str]]:
+    """The query for tables without a guard, and its parameters."""
+    return UNGUARDED, [quoted(schema), ROWS, HOME_ROWS]
+
+
+def copy_ledger(schema: str) -> str:
+    """The statement that gives a home its own record of migrations, like the main one."""
+    return f"CREATE TABLE {quoted(schema)}.django_migrations (LIKE public.django_migrations INCLUDING ALL)"

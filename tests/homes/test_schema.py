@@ -1,0 +1,95 @@
+"""A schema of a tenant's own: made by the migrations of the project, found by the path of its statements, and
+never replaced by another home."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from django_tenantkit import get_current_tenant, tenant_context
+from django_tenantkit.exceptions import HomeMissing, TenantsElsewhere
+from django_tenantkit.isolation.schema import schema_name
+from django_tenantkit.testing.tenants import make_tenant
+from tests.databases import ISOLATION
+from tests.operating import operated
+from tests.testapp.models import Customer, Plan, Region
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.skipif(ISOLATION == "row", reason="runs with TENANTKIT_TEST_ISOLATION=schema"),
+]
+
+
+@pytest.fixture
+def acme() -> Any:
+    return make_tenant("acme", isolation="schema")
+
+
+@pytest.fixture
+def shared() -> Any:
+    return make_tenant("shared")
+
+
+def raw(query: str, *parameters: Any) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, parameters)
+        return cursor.fetchall()
+
+
+def test_its_rows_are_in_its_schema(acme):
+    with tenant_context(acme):
+        Customer.objects.create(name="first")
+        assert raw(f"SELECT name FROM {schema_name(acme.uid)}.testapp_customer") == [("first",)]
+
+
+def test_a_row_tenant_has_none_there(acme, shared):
+    with tenant_context(shared):
+        Customer.objects.create(name="of all")
+        assert raw("SELECT count(*) FROM rows.testapp_customer") == [(1,)]
+        assert raw(f"SELECT count(*) FROM {schema_name(acme.uid)}.testapp_customer") == [(0,)]
+
+
+def test_shared_tables_are_the_same(acme, shared):
+    Region.objects.create(name="north")
+    for tenant in (acme, shared):
+        with tenant_context(tenant):
+            assert Region.objects.get().name == "north"
+
+
+def test_joins_to_and_from_shared_tables(acme):
+    plan = Plan.objects.create(name="gold")
+    with tenant_context(acme):
+        Customer.objects.create(name="first", plan=plan)
+        assert Customer.objects.select_related("plan").get().plan == plan
+        assert Plan.objects.filter(customers__name="first").get() == plan
+
+
+def test_a_missing_schema_is_an_error_that_names_the_tenant(acme, shared):
+    acme.uid = shared.uid  # whose schema was never made
+    with (
+        tenant_context(acme),
+        pytest.raises(HomeMissing, match=r"of the tenant 'acme' is not there"),
+        transaction.atomic(),
+    ):
+        Customer.objects.count()
+
+
+def test_a_missing_table_is_not_looked_for_in_another_home(acme):
+    with tenant_context(acme):
+        assert raw("SHOW search_path") == [(f'"{schema_name(acme.uid)}", public',)]
+        assert raw("SELECT to_regclass('testapp_customer')::text") == [("testapp_customer",)]
+        assert raw("SELECT to_regclass('public.testapp_customer')::text") == [(None,)]
+
+
+def test_nothing_stays_on_the_connection(acme):
+    with tenant_context(acme):
+        Customer.objects.count()
+    assert raw("SHOW search_path") == [('"rows", public',)]
+    assert get_current_tenant() is None
+
+
+def test_unscoped_code_is_told_of_tenants_elsewhere(acme):
+    with pytest.raises(TenantsElsewhere, match="for_each_tenant"):
+        operated(Customer.objects.count)
