@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
+from typing import Any
 
 
 class TenantkitError(Exception):
@@ -54,6 +56,20 @@ class HomeMissing(TenantUnavailable):
 class TenantsElsewhere(TenantkitError):
     """Unscoped code reaches row tenants only, and this deployment has others. Use `for_each_tenant(function,
     reason="...")`, or say `unscoped(reason="...", rows_only=True)`."""
+
+
+class TenantsFailed(TenantkitError):
+    """The function of `for_each_tenant()` failed in some tenants. `errors` has what it raised, by tenant, and
+    `results` what it returned in the others. Call it again with `tenants=list(error.errors)`."""
+
+    def __init__(self, results: Mapping[Any, Any], errors: Mapping[Any, Exception]) -> None:
+        listed = "; ".join(f"{tenant.slug} ({type(error).__name__}: {error})" for tenant, error in errors.items())
+        super().__init__(
+            f"It failed in {len(errors)} of {len(errors) + len(results)} tenants: {listed}. The others are done; call "
+            "it again for these: for_each_tenant(..., tenants=list(error.errors))."
+        )
+        self.results = results
+        self.errors = errors
 
 
 class TenantImmutable(TenantkitError):
