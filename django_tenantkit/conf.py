@@ -99,6 +99,21 @@ class Settings:
         "PASSWORD. A tenant's `database` names one; its passwords stand here, and in no table.",
     )
 
+    PLACEMENT = Setting(
+        "django_tenantkit.lifecycle.placement.main_server",
+        "On which server a new tenant is put that names none: `policy(isolation, plan)` returns a name in "
+        "TENANTKIT_SERVERS, or an empty one for the main server.",
+    )
+    PLACEMENT_PLANS: Setting[dict[str, str]] = Setting(
+        {}, "The server of each plan, for the policy `django_tenantkit.lifecycle.placement.by_plan`."
+    )
+    WARM_POOL: Setting[dict[str, int]] = Setting(
+        {},
+        "How many schemas and databases `fill_pool` keeps ready, by isolation: `{'schema': 5}`. Who signs up takes one "
+        "and makes none.",
+    )
+    GRACE_DAYS = Setting(30, "Days for which a schema or database that a tenant left is kept before it is dropped.")
+
     BASE_DOMAIN: Setting[str | list[str]] = Setting(
         "localhost",
         "The domain (or domains) whose subdomains are tenants: `acme.example.com` for `example.com`.",

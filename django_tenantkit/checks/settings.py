@@ -19,7 +19,7 @@ from .common import TAG, Messages, imported, is_module, names
 SETTINGS = {name: value for name, value in vars(Settings).items() if isinstance(value, Setting)}
 
 #: Settings whose values are dotted paths of functions or classes.
-PATHS = ("RESOLVERS", "ACCESS_POLICY", "PROVISIONING", "DEFAULT_DATA")
+PATHS = ("RESOLVERS", "ACCESS_POLICY", "PROVISIONING", "DEFAULT_DATA", "PLACEMENT")
 
 RESOLVER = "django_tenantkit.resolvers.Resolver"
 

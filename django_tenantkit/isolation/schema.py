@@ -12,6 +12,11 @@ def schema_name(uid: UUID) -> str:
     return f"t_{uid.hex}"
 
 
+def left_name(uid: UUID) -> str:
+    """The name of that schema once the tenant left it: nothing looks there."""
+    return f"left_{uid.hex}"
+
+
 class SchemaIsolation(Isolation):
     """A schema of the tenant's own, with tables of the same shape. It is first in the `search_path` of the tenant's
     statements, before `public`; the schema that row tenants share is not in that path."""

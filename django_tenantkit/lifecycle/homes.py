@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 from django.apps import apps
+from django.db import transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from ..conf import conf
@@ -44,7 +45,7 @@ def migrate_home(connection: Any, schema: str, *, fake: bool = False) -> list[st
 
 def guard_home(connection: Any, schema: str) -> None:
     """Guard the tables of a home that have no tenant's column: see `sql/homes.py`."""
-    with connection.cursor() as cursor:
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         cursor.execute(*sql.unguarded(schema))
         for (table,) in cursor.fetchall():
             for statement in sql.guard(schema, table, roles_of(connection.settings_dict)):

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connections, router
+from django.db import connections, router, transaction
 from django.utils import timezone
 
+from ..conf import conf
 from ..exceptions import TenantkitError
 from ..fields import uuid7
-from ..isolation.schema import schema_name
-from ..models import MigrationState, Place, PlaceState, TenantIsolation
+from ..isolation.schema import left_name, schema_name
+from ..models import MigrationState, Place, PlaceState, TenantIsolation, TenantStatus
+from ..sql import places as sql
+from ..sql.homes import drop_schema, rename_schema
 from . import homes
 
 
@@ -26,14 +32,28 @@ def make_place(isolation: str, server: str = "", uid: UUID | None = None, *, rea
     if isolation != TenantIsolation.SCHEMA or server:
         raise TenantkitError(f"No place of the isolation {isolation!r} can be made on {server or 'the main server'}.")
     connection: Any = connections[router.db_for_write(Place)]
-    with connection.as_system():
-        place, _ = Place.objects.get_or_create(pk=uid or uuid7(), defaults={"isolation": isolation, "database": server})
+    uid = uid or uuid7()
+    with connection.as_system(), _alone(connection, uid):
+        place, _ = Place.objects.get_or_create(pk=uid, defaults={"isolation": isolation, "database": server})
         if place.state == PlaceState.MAKING:
             _make(connection, place)
             if ready:
                 place.state = PlaceState.READY
                 place.save(update_fields=["state", "updated_at"])
     return place
+
+
+@contextmanager
+def _alone(connection: Any, uid: UUID) -> Iterator[None]:
+    """One process at a time works on a place; the others wait for it."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.LOCK, [str(uid)])
+    try:
+        yield
+    finally:
+        if connection.is_usable():
+            with connection.cursor() as cursor:
+                cursor.execute(sql.UNLOCK, [str(uid)])
 
 
 def _make(connection: Any, place: Place) -> None:
@@ -56,15 +76,61 @@ def _make(connection: Any, place: Place) -> None:
 def take_place(isolation: str, server: str = "", uid: UUID | None = None) -> UUID | None:
     """Take the place of that uid, or any that is ready, in the caller's transaction; the uid for its tenant. None
     where there is no such place. Two callers never get the same one."""
-    places = Place.objects.filter(isolation=isolation, database=server)
-    if uid is None:
-        free = places.filter(state=PlaceState.READY)
-    else:
-        free = places.filter(pk=uid, state__in=[PlaceState.MAKING, PlaceState.READY]).exclude(migrations="")
-    one = free.select_for_update(skip_locked=True).order_by("pk").values_list("pk", flat=True).first()
-    if one is not None:
-        Place.objects.filter(pk=one).update(state=PlaceState.TAKEN, taken_at=timezone.now())
-    return one
+    connection = connections[router.db_for_write(Place)]
+    with connection.cursor() as cursor:
+        table = connection.ops.quote_name(Place._meta.db_table)
+        cursor.execute(sql.TAKE.format(place=table), {"isolation": isolation, "server": server, "uid": uid})
+        found = cursor.fetchone()
+    return None if found is None else found[0]
+
+
+def leave_place(tenant: Any, days: int | None = None) -> Place:
+    """Put the schema of a tenant out of reach under another name, and drop it after `days` (TENANTKIT_GRACE_DAYS).
+    By the system's login, outside of transactions. Until then `return_place()` brings it back. Raises
+    `TenantkitError` unless the tenant is suspended, in maintenance or on its way out."""
+    if tenant.status in (TenantStatus.ACTIVE, TenantStatus.PROVISIONING):
+        raise TenantkitError(
+            f"The tenant {tenant.slug!r} is {tenant.status}, and its schema in use. First: "
+            f"`suspend_tenant {tenant.slug}`."
+        )
+    grace = timedelta(days=conf.GRACE_DAYS if days is None else days)
+    return _move(tenant.uid, PlaceState.TAKEN, PlaceState.LEAVING, timezone.now() + grace)
+
+
+def return_place(tenant: Any) -> Place:
+    """Bring back the schema of a tenant that was put out of reach."""
+    return _move(tenant.uid, PlaceState.LEAVING, PlaceState.TAKEN, None)
+
+
+def _move(uid: UUID, before: PlaceState, after: PlaceState, drop_after: Any) -> Place:
+    connection: Any = connections[router.db_for_write(Place)]
+    with connection.as_system(), _alone(connection, uid), transaction.atomic(using=connection.alias):
+        place = Place.objects.select_for_update().filter(pk=uid, state=before).first()
+        if place is None:
+            raise TenantkitError(f"There is no place {uid} that is {before}. `list_tenants` shows where tenants are.")
+        names = schema_name(uid), left_name(uid)
+        old, new = names if after == PlaceState.LEAVING else names[::-1]
+        with connection.cursor() as cursor:
+            cursor.execute(rename_schema(old, new))
+        place.state, place.drop_after = after, drop_after
+        place.save(update_fields=["state", "drop_after", "updated_at"])
+    return place
+
+
+def drop_left_places() -> list[Place]:
+    """Drop the schemas that were left and whose grace is over, and return their places. By the system's login,
+    outside of transactions."""
+    connection: Any = connections[router.db_for_write(Place)]
+    dropped = []
+    with connection.as_system():
+        for place in Place.objects.filter(state=PlaceState.LEAVING, drop_after__lte=timezone.now()):
+            with _alone(connection, place.uid), transaction.atomic(using=connection.alias):
+                with connection.cursor() as cursor:
+                    cursor.execute(drop_schema(left_name(place.uid)))
+                place.state = PlaceState.GONE
+                place.save(update_fields=["state", "updated_at"])
+            dropped.append(place)
+    return dropped
 
 
 def has_ready_place(isolation: str, server: str = "") -> bool:

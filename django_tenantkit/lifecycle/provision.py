@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,12 +14,13 @@ from django.utils.module_loading import import_string
 
 from ..conf import conf
 from ..context import unscoped
-from ..exceptions import ProvisioningRefused
-from ..models import AbstractTenant, Job, get_tenant_model
+from ..exceptions import JobFailed, ProvisioningRefused
+from ..models import AbstractTenant, Job, JobState, TenantIsolation, get_tenant_model
 from ..names import clean_domain, validate_slug
 from . import jobs
 from .admins import clean_email
 from .claims import refuse_taken
+from .places import has_ready_place
 from .steps import announce
 
 PROVISION = jobs.Kind("provision", "create_tenant", ProvisioningRefused)
@@ -47,7 +49,7 @@ def provision(
     plan: str = "",
     settings: Mapping[str, Any] | None = None,
     isolation: str | None = None,
-    database: str = "",
+    database: str | None = None,
     progress: jobs.Progress | None = None,
 ) -> AbstractTenant:
     """Make a tenant and return it, active; or go on with the unfinished job that has the same arguments.
@@ -55,7 +57,8 @@ def provision(
     `name` is the slug where it is left out. `domain` becomes the primary domain; it leads to the tenant
     once it is verified, which `domain_verified` says. The user with `admin_email` becomes a member with
     the role `admin`, and is made if unknown. `plan` and `settings` are stored with the tenant. `isolation` is
-    one of TENANTKIT_ISOLATIONS, the first if left out; `database` names a place in TENANTKIT_SERVERS.
+    one of TENANTKIT_ISOLATIONS, the first if left out; `database` names a place in TENANTKIT_SERVERS, and
+    TENANTKIT_PLACEMENT chooses where it is left out.
 
     Raises `ProvisioningRefused`, with nothing changed, for names that are malformed, reserved or taken,
     and while an unfinished job with other arguments holds them; `JobFailed` when a step failed.
@@ -76,6 +79,27 @@ def provision(
 
 
 @unscoped(reason="provisioning")
+def sign_up(slug: str, name: str = "", **wanted: Any) -> Job:
+    """`provision()` for a web process, which makes no tables: with a place that is ready the tenant is made at once
+    and is `job.tenant`; otherwise the job is left, `waiting`, to `fill_pool`. Takes the arguments of `provision()`
+    and raises what it raises."""
+    plan = prepare(slug, name, **wanted)
+    check = partial(refuse_taken, slug, plan.domain)
+    job = jobs.begin(PROVISION, slug, plan.arguments, check, domain=plan.domain)
+    isolation, server = job.arguments["isolation"], job.arguments["database"]
+    lacks_place = isolation != TenantIsolation.ROW and job.tenant is None
+    if not lacks_place or has_ready_place(isolation, server):
+        try:
+            return jobs.run(PROVISION, job, _load_steps())
+        except JobFailed:
+            if not lacks_place or has_ready_place(isolation, server):
+                raise  # otherwise somebody else took the last place meanwhile
+    job.state, job.error = JobState.WAITING, ""
+    job.save(update_fields=["state", "error", "updated_at"])
+    return job
+
+
+@unscoped(reason="provisioning")
 def resume(uid: UUID | str, *, progress: jobs.Progress | None = None) -> AbstractTenant:
     """Go on with a job by its uid and return the tenant. A finished job stays as it is. Raises
     `ProvisioningRefused` when there is no such job or another process is at it, and `JobFailed`."""
@@ -93,7 +117,7 @@ def prepare(
     plan: str = "",
     settings: Mapping[str, Any] | None = None,
     isolation: str | None = None,
-    database: str = "",
+    database: str | None = None,
 ) -> Plan:
     """What `provision()` with these arguments would do. Raises what it would raise before its first
     step; changes nothing."""
@@ -103,8 +127,7 @@ def prepare(
     _validate(slug, fields)
     arguments = {
         **fields,
-        "isolation": _clean_isolation(isolation),
-        "database": _clean_server(database),
+        **_place(isolation, database, plan),
         "domain": wanted_domain,
         "domain_verified": domain_verified,
         "admin_email": clean_email(admin_email) if admin_email else "",
@@ -147,6 +170,14 @@ def _clean_domain(domain: str) -> str:
         return clean_domain(domain)
     except ValidationError as error:
         raise ProvisioningRefused(_said(error)) from error
+
+
+def _place(isolation: str | None, server: str | None, plan: str) -> dict[str, str]:
+    wanted = _clean_isolation(isolation)
+    if server is None:
+        policy: Callable[[str, str], str] = import_string(conf.PLACEMENT)
+        server = policy(wanted, plan)
+    return {"isolation": wanted, "database": _clean_server(server)}
 
 
 def _clean_isolation(isolation: str | None) -> str:

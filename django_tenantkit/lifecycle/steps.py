@@ -76,7 +76,7 @@ def _wanted_place(job: Job) -> tuple[str, str]:
 
 def _place_of(job: Job) -> Any:
     isolation, server = _wanted_place(job)
-    uid = places.take_place(isolation, server, job.uid) or places.take_place(isolation, server)
+    uid = places.take_place(isolation, server, job.uid)
     if uid is None:
         raise TenantkitError(
             f"No place with the isolation {isolation!r} is ready. `create_tenant --resume {job.uid}` as the system's "

@@ -111,6 +111,8 @@ def described(tenant: AbstractTenant) -> dict[str, Any]:
         "name": tenant.name,
         "status": str(tenant.status),
         "plan": tenant.plan,
+        "isolation": tenant.isolation,
+        "database": tenant.database,
         "created_at": tenant.created_at.isoformat(),
     }
 

@@ -80,4 +80,13 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.AlterField(
+            model_name="job",
+            name="state",
+            field=models.CharField(
+                choices=[("waiting", "Waiting"), ("running", "Running"), ("failed", "Failed"), ("done", "Done")],
+                default="running",
+                max_length=20,
+            ),
+        ),
     ]

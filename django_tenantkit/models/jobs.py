@@ -13,6 +13,7 @@ from ..fields import TenantReference, uuid7
 class JobState(models.TextChoices):
     """Where a job stands."""
 
+    WAITING = "waiting"
     RUNNING = "running"
     FAILED = "failed"
     DONE = "done"

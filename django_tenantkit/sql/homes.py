@@ -47,6 +47,11 @@ def drop_schema(schema: str) -> str:
     return f"DROP SCHEMA IF EXISTS {quoted(schema)} CASCADE"
 
 
+def rename_schema(old: str, new: str) -> str:
+    """The statement that renames a home."""
+    return f"ALTER SCHEMA {quoted(old)} RENAME TO {quoted(new)}"
+
+
 def set_path(*schemas: str) -> str:
     """The statement after which names are looked for in these schemas, until the session ends."""
     return f"SET search_path TO {', '.join(map(quoted, schemas))}"

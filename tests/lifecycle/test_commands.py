@@ -195,13 +195,14 @@ class TestList:
     def test_the_columns(self) -> None:
         head, acme, globex = Ran("list_tenants").out.splitlines()
         tenant = Tenant.objects.get(slug="acme")
-        assert head.split() == ["SLUG", "STATUS", "PLAN", "UID", "NAME", "DOMAINS"]
-        assert acme.split() == ["acme", "active", "gold", str(tenant.uid), "Acme", "c.org", "b.org"]
+        assert head.split() == ["SLUG", "STATUS", "PLAN", "ISOLATION", "UID", "NAME", "DOMAINS"]
+        assert acme.split() == ["acme", "active", "gold", "row", str(tenant.uid), "Acme", "c.org", "b.org"]
         assert globex.startswith("globex  suspended")
 
     def test_what_json_tells_of_a_tenant(self) -> None:
         row = Ran("list_tenants", "--tenant", "acme", "--format", "json").json["tenants"][0]
-        assert set(row) == {"slug", "uid", "name", "status", "plan", "created_at", "domains"}
+        described = {"slug", "uid", "name", "status", "plan", "isolation", "database", "created_at"}
+        assert set(row) == described | {"domains"}
         assert row["domains"] == ["c.org", "b.org"]
 
     def test_unknown_tenants_are_all_named(self) -> None:

@@ -20,7 +20,7 @@ WANTED: dict[str, Any] = {
     "plan": "",
     "settings": None,
     "isolation": None,
-    "database": "",
+    "database": None,
 }
 
 
@@ -37,7 +37,7 @@ class Command(TenantCommand):
         parser.add_argument("--admin-email", metavar="EMAIL", help="The user who becomes the tenant's admin.")
         parser.add_argument("--plan", default="", help="The tenant's plan.")
         parser.add_argument("--isolation", metavar="NAME", help="row, schema or database, of TENANTKIT_ISOLATIONS.")
-        parser.add_argument("--database", default="", metavar="NAME", help="A place of TENANTKIT_SERVERS.")
+        parser.add_argument("--database", metavar="NAME", help="A place of TENANTKIT_SERVERS.")
         parser.add_argument(
             "--setting",
             action="append",

@@ -9,7 +9,7 @@ from django.core.management.base import CommandParser
 from ...models import AbstractTenant, TenantStatus, get_domain_model, get_tenant_model
 from ..base import TenantCommand, add_tenant_options, described, named_tenants
 
-COLUMNS = ("slug", "status", "plan", "uid", "name")
+COLUMNS = ("slug", "status", "plan", "isolation", "uid", "name")
 
 
 class Command(TenantCommand):
@@ -53,7 +53,13 @@ def _table(rows: list[dict[str, Any]]) -> str:
     if not rows:
         return "There are no tenants. `create_tenant SLUG` makes one."
     lines = [[column.upper() for column in COLUMNS] + ["DOMAINS"]]
-    lines += [[str(row[column]) for column in COLUMNS] + [" ".join(row["domains"])] for row in rows]
+    lines += [[*_cells(row), " ".join(row["domains"])] for row in rows]
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
     padded = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
     return "\n".join(line.rstrip() for line in padded)
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    """The isolation of a tenant that is not on the main server says where: `schema@eu`."""
+    where = f"{row['isolation']}@{row['database']}" if row["database"] else row["isolation"]
+    return [str({**row, "isolation": where}[column]) for column in COLUMNS]

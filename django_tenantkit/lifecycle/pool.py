@@ -1,0 +1,67 @@
+"""The warm pool: places that wait for tenants, so that signing up makes no tables. `fill_pool` runs this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..conf import conf
+from ..context import unscoped
+from ..exceptions import JobFailed
+from ..models import Job, JobState, Place, PlaceState
+from .places import drop_left_places, make_place
+from .provision import PROVISION, resume
+
+#: Told after each: how many are done, of how many, and what it was.
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass
+class Filled:
+    """What was done: tenants that waited for a place, places that were made, places that were dropped; and the jobs
+    that failed, with what they said."""
+
+    tenants: list[str] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+    dropped: list[Place] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def wanted() -> list[str]:
+    """The isolation of each place that is missing from the pool."""
+    ready = Place.objects.filter(state=PlaceState.READY, database="")
+    return [
+        isolation
+        for isolation, number in conf.WARM_POOL.items()
+        for _ in range(number - ready.filter(isolation=isolation).count())
+    ]
+
+
+def waiting() -> list[Job]:
+    """The jobs of those who signed up while no place was ready, the oldest first."""
+    return list(Job.objects.filter(kind=PROVISION.name, state=JobState.WAITING).order_by("created_at"))
+
+
+@unscoped(reason="warm pool")
+def fill_pool(progress: Progress | None = None) -> Filled:
+    """Finish what waits for a place, make the places that TENANTKIT_WARM_POOL wants, and drop those whose grace is
+    over. A job that fails is recorded as such and keeps nothing else from being done."""
+    done = Filled()
+    for job in waiting():
+        try:
+            done.tenants.append(resume(job.uid).slug)
+        except JobFailed as error:
+            done.failed[job.slug] = str(error)
+    missing = wanted()
+    for number, isolation in enumerate(missing, 1):
+        done.places.append(make_place(isolation))
+        if progress is not None:
+            progress(number, len(missing), isolation)
+    done.dropped = drop_left_places()
+    return done
+
+
+def described(place: Any) -> dict[str, Any]:
+    """A place as commands print it in JSON."""
+    return {"uid": str(place.uid), "isolation": place.isolation, "database": place.database, "state": str(place.state)}
