@@ -45,6 +45,13 @@ TENANTKIT_RESOLVERS = [
 ALLOWED_HOSTS = TenantHosts(env.list("ALLOWED_HOSTS", default=[]))
 CSRF_TRUSTED_ORIGINS = TenantHosts()
 
+# tenants: small ones share tables, others have a schema of their own. SQLite has no schemas.
+if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    TENANTKIT_ISOLATIONS = ["row", "schema"]
+    TENANTKIT_ROW_SCHEMA = "rows"
+else:
+    TENANTKIT_ISOLATIONS = ["row"]
+
 # tenants: what a new one starts with.
 TENANTKIT_DEFAULT_DATA = "example_project.work.defaults.add_labels"
 

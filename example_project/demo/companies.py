@@ -37,6 +37,7 @@ class Company:
     products: tuple[tuple[str, str, str, str], ...]
     customers: int
     orders: int
+    isolation: str = "row"
 
     @property
     def admin_email(self) -> str:
@@ -216,6 +217,7 @@ GLOBEX = Company(
     ),
     customers=38,
     orders=70,
+    isolation="schema",
 )
 
 INITECH = Company(

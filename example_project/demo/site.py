@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.core.management import call_command
 
 from django_tenantkit.lifecycle.provision import provision
@@ -45,6 +46,7 @@ def _tenant(company: Company) -> AbstractTenant:
         admin_email=company.admin_email,
         plan=company.plan,
         settings={"color": company.color, "claim": company.claim},
+        isolation=company.isolation if company.isolation in settings.TENANTKIT_ISOLATIONS else "row",
     )
     fill(tenant, company)
     return tenant
