@@ -16,6 +16,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
+from django.db.models.fields import NOT_PROVIDED
 from django.db.models.fields.related_descriptors import ForwardManyToOneDescriptor
 from django.db.models.signals import class_prepared
 from django.db.models.utils import make_model_tuple
@@ -103,6 +104,10 @@ class TenantField(TenantReference):
     @serialize.setter
     def serialize(self, value: bool) -> None:
         """Django's own constructor sets it."""
+
+    def get_default(self) -> Any:
+        """What a new object has: nothing, until the compiler fills it in, unless the field was given a default."""
+        return None if self.default is NOT_PROVIDED is self.db_default else super().get_default()
 
     def validate(self, value: Any, model_instance: models.Model | None) -> None:
         """Nothing to look up: the compiler compares it with the current tenant when it is written."""

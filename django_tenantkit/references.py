@@ -3,7 +3,7 @@ deletes what others can refer to."""
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from typing import Any
 
 from django.db import models
@@ -21,20 +21,17 @@ def tenant_key(field: models.Field[Any, Any], value: Any) -> Any:
 
 def tenant_of(obj: models.Model) -> Any:
     """The key of the tenant that `obj` belongs to, by what is in memory; None for a shared or a new object."""
-    return _tenant_in_memory(obj, table_map(obj._meta.apps))[1]
-
-
-def _tenant_in_memory(obj: models.Model, tables: TableMap) -> tuple[Any, Any]:
-    """A tenant field and the key. A child in multi-table inheritance has it in the column of each of its tables, and
-    in one of them where the others were deferred."""
     meta = obj._meta
-    state = (obj._wrapped if isinstance(obj, LazyObject) else obj).__dict__
-    for model in (meta.model, *meta.all_parents):
-        field = tables.tenant_fields.get(model._meta.db_table)
-        own = own_field(field, model)
-        if own is not None and (key := state.get(own.attname)) is not None:
-            return field, key
-    return None, None
+    state = _in_memory(obj)
+    for attname, _ in table_map(meta.apps).owners[meta.model]:
+        if (key := state.get(attname)) is not None:
+            return key
+    return None
+
+
+def _in_memory(obj: models.Model) -> dict[str, Any]:
+    """The attributes of an object that were loaded."""
+    return (obj._wrapped if isinstance(obj, LazyObject) else obj).__dict__
 
 
 def tenant_field_to_load(model: type[models.Model], asked: Container[Any], tables: TableMap) -> Any:
@@ -51,23 +48,28 @@ def tenant_field_to_load(model: type[models.Model], asked: Container[Any], table
 
 def belongs_elsewhere(obj: models.Model, key: Any, tables: TableMap | None = None) -> bool:
     """Whether `obj` belongs to another tenant than the one with `key`. A new or shared object does not."""
-    field, owner = _tenant_in_memory(obj, tables or table_map(obj._meta.apps))
-    return owner is not None and owner != key and bool(tenant_key(field, owner) != key)
+    meta = obj._meta
+    for attname, field in (tables or table_map(meta.apps)).owners[meta.model]:
+        # A child in multi-table inheritance has it in one of its tables where the others were deferred.
+        if (owner := _in_memory(obj).get(attname)) is not None:
+            return owner != key and bool(tenant_key(field, owner) != key)
+    return False
 
 
-def check_references(obj: models.Model, key: Any, tables: TableMap | None = None) -> None:
-    """Raise `CrossTenantReference` when an object that `obj` holds by a foreign key (a generic one too)
-    belongs to another tenant than `key`. Only what is in memory is looked at: no query."""
-    cache = obj._state.fields_cache
-    if not cache:
-        return
-    tables = tables or table_map(obj._meta.apps)
-    for name, related in cache.items():
-        if isinstance(related, models.Model) and belongs_elsewhere(related, key, tables):
-            raise CrossTenantReference(
-                f"{obj._meta.label}.{name} refers to {related._meta.label} {related.pk}, which belongs to another "
-                "tenant."
-            )
+def check_references(objs: Iterable[models.Model], key: Any, tables: TableMap | None = None) -> None:
+    """Raise `CrossTenantReference` when an object that one of `objs` holds by a foreign key (a generic one too)
+    belongs to another tenant than `key`. Only what is in memory is looked at, once each: no query."""
+    passed = set()
+    for obj in objs:
+        for name, related in obj._state.fields_cache.items():
+            if id(related) in passed:
+                continue
+            if isinstance(related, models.Model) and belongs_elsewhere(related, key, tables):
+                raise CrossTenantReference(
+                    f"{obj._meta.label}.{name} refers to {related._meta.label} {related.pk}, which belongs to another "
+                    "tenant."
+                )
+            passed.add(id(related))
 
 
 def check_deletion(model: type[models.Model]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from django.apps.registry import Apps
 from django.db import models
@@ -19,7 +18,8 @@ from .conf import conf
 class TableMap:
     """The tables of one app registry: `tenant_fields` maps a table's name to its tenant field;
     `tenant_table` is the table of the tenants themselves; `referenced` names the shared tables that
-    rows of tenants refer to, with one of the references as an example."""
+    rows of tenants refer to, with one of the references as an example; `owners` says where objects hold the
+    key of their tenant."""
 
     def __init__(self, version: object, source: list[type[models.Model]]) -> None:
         self.version = version
@@ -33,6 +33,7 @@ class TableMap:
             if not isinstance(target, str)
         }
         self.referenced = dict(self._references(source))
+        self.owners = Owners(self.tenant_fields)
 
     def _references(self, source: list[type[models.Model]]) -> Iterable[tuple[str, str]]:
         for model in source:
@@ -50,6 +51,25 @@ class TableMap:
         """Whether a private field is a generic relation to a tenant table."""
         target: Any = field.remote_field.model if hasattr(field, "bulk_related_objects") else None
         return hasattr(target, "_meta") and target._meta.db_table in self.tenant_fields
+
+
+class Owners(dict[type[models.Model], "tuple[tuple[str, Any], ...]"]):
+    """By model the names of the attributes that hold the key of an object's tenant, each with the tenant field of
+    its table. Several for a child in multi-table inheritance, none for a shared model. Found when first asked for."""
+
+    def __init__(self, tenant_fields: dict[str, Any]) -> None:
+        super().__init__()
+        self._tenant_fields = tenant_fields
+
+    def __missing__(self, model: type[models.Model]) -> tuple[tuple[str, Any], ...]:
+        found = []
+        for one in (model, *model._meta.all_parents):
+            field = self._tenant_fields.get(one._meta.db_table)
+            own = own_field(field, one)
+            if own is not None:
+                found.append((own.attname, field))
+        self[model] = tuple(found)
+        return self[model]
 
 
 def _tables(model: type[models.Model]) -> Iterable[str]:
@@ -84,15 +104,17 @@ def own_field(field: Any, model: type[models.Model]) -> Any:
     return next((own for own in concrete._meta.local_concrete_fields if own.column == field.column), None)
 
 
-_maps: WeakKeyDictionary[Apps, TableMap] = WeakKeyDictionary()
+#: The attribute under which an app registry keeps its map, so that they are forgotten together.
+_MAP = "tenantkit_tables"
 
 
 def table_map(apps: Apps) -> TableMap:
     """The map of an app registry. It is made again when a model was added: `get_models` returns the
     same list until then. `all_models` has models of apps that are not installed too."""
     version = apps.get_models(include_auto_created=True, include_swapped=True)
-    known = _maps.get(apps)
+    known: TableMap | None = apps.__dict__.get(_MAP)
     if known is None or known.version is not version:
         models_of_apps = [model for by_name in apps.all_models.values() for model in by_name.values()]
-        known = _maps[apps] = TableMap(version, models_of_apps)
+        known = TableMap(version, models_of_apps)
+        setattr(apps, _MAP, known)
     return known

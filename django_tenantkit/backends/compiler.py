@@ -16,6 +16,7 @@ from django.db import models
 from django.db.models.constants import OnConflict
 from django.db.models.sql import Query
 from django.db.models.sql.datastructures import Join
+from django.utils.functional import cached_property
 
 from ..context import Scope, current_scope, describe
 from ..exceptions import CrossTenantReference, NoCurrentTenant, TenantImmutable, TenantkitError
@@ -83,7 +84,7 @@ class TenantCompiler(_Compiler):
     where: Any
     executes = False
 
-    @property
+    @cached_property
     def tables(self) -> TableMap:
         """Which tables of this query's models belong to tenants."""
         return table_map(self.query.model._meta.apps)
@@ -102,8 +103,9 @@ class TenantCompiler(_Compiler):
         """`alias.tenant_id = %s`, quoted; for reading also the rows of no tenant, where they are shared."""
         column = self.connection.ops.quote_name(field.column)
         condition = f"{self.quote_name_unless_alias(alias)}.{column} = %s"
-        shared = reads and field.shares_rows_of_nobody
-        return f"({condition} OR {condition.replace('= %s', 'IS NULL')})" if shared else condition
+        if reads and field.shares_rows_of_nobody:
+            return f"({condition} OR {condition.replace('= %s', 'IS NULL')})"
+        return condition
 
     def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
         """Execute, refusing tenant tables with no tenant."""
@@ -152,6 +154,7 @@ class TenantCompiler(_Compiler):
         params: list[Any] = []
         conditions: list[str] = []
         values: list[Any] = []
+        value: Any = None
         for alias, clause in tuple(query.alias_map.items()):
             if not query.alias_refcount[alias]:
                 continue
@@ -159,7 +162,8 @@ class TenantCompiler(_Compiler):
             params.extend(clause_params)
             if (field := fields.get(clause.table_name)) is not None:
                 condition = self.tenant_condition(alias, field, reads=True)
-                value = self.tenant_value(field, scope)
+                if scope.key is None or value is None:
+                    value = self.tenant_value(field, scope)
                 if clause.parent_alias is None:
                     conditions.append(condition)
                     values.append(value)
@@ -244,30 +248,34 @@ class TenantInsertCompiler(TenantCompiler):
         scope = current_scope()
         if scope.guard is not None:
             scope.guard()
-        key, tables = scope.key, self.tables
-        label = self.query.get_meta().label
+        key, objs = scope.key, self.query.objs
+        meta = self.query.get_meta()
         if key is None and scope.reason is None:
-            raise NoTenantMarker(label).refusal()
-        for obj in self.query.objs:
-            value = getattr(obj, attname)
+            raise NoTenantMarker(meta.label).refusal()
+        for obj in objs:
+            state = obj.__dict__
+            value = state[attname] if attname in state else getattr(obj, attname)
             if value is None:
                 value = key if key is not None else _inherited_tenant(obj, field)
                 if value is None and not field.shares_rows_of_nobody:
                     raise NoCurrentTenant(
-                        f"A new {label} must name its tenant while running {describe(scope)}: "
-                        f"{label}({field.name}=tenant, ...), or enter it with `tenant_context(tenant)`."
+                        f"A new {meta.label} must name its tenant while running {describe(scope)}: "
+                        f"{meta.label}({field.name}=tenant, ...), or enter it with `tenant_context(tenant)`."
                     )
                 setattr(obj, attname, value)
             elif key is not None and value != key:
                 if tenant_key(field, value) != key:
                     raise CrossTenantReference(
-                        f"This {label} names another tenant than the current one, {describe(scope)}. "
+                        f"This {meta.label} names another tenant than the current one, {describe(scope)}. "
                         f"Leave its tenant out, or enter that tenant with `tenant_context(...)`."
                     )
                 setattr(obj, attname, key)
             elif key is None and _inherited_tenant(obj, field) not in (None, value):
-                raise CrossTenantReference(f"This {label} and its parent in inheritance name different tenants.")
-            check_references(obj, value, tables)
+                raise CrossTenantReference(f"This {meta.label} and its parent in inheritance name different tenants.")
+            if key is None:
+                check_references([obj], value, self.tables)
+        if key is not None:
+            check_references(objs, key, self.tables)
 
     def execute_sql(self, returning_fields: Any = None) -> Any:  # type: ignore[override]
         """Insert. An upsert that met a row of another tenant is an error, not a row that is missing."""
@@ -301,21 +309,38 @@ class TenantUpdateCompiler(TenantCompiler):
 
     def as_sql(self, *args: Any, **kwargs: Any) -> Any:
         """The statement, after its values were checked."""
-        field = self.tables.tenant_fields.get(self.query.get_meta().db_table)
-        if field is not None:
-            scope = current_scope()
-            self.query.values = [self._checked(field, scope, *item) for item in self.query.values]
-        return super().as_sql(*args, **kwargs)
+        query = self.query
+        tenant = self.tables.tenant_fields.get(query.get_meta().db_table)
+        if tenant is None:
+            return super().as_sql(*args, **kwargs)
+        given = query.values
+        query.values = self._checked(tenant, given)
+        try:
+            return super().as_sql(*args, **kwargs)
+        finally:
+            query.values = given
 
-    def _checked(self, tenant: Any, scope: Scope, field: Any, model: Any, value: Any) -> tuple[Any, Any, Any]:
-        if field.column == tenant.column:
-            return field, model, self._checked_tenant(tenant, value, scope)
-        if isinstance(value, models.Model) and scope.key is not None and belongs_elsewhere(value, scope.key):
+    def _checked(self, tenant: Any, given: list[Any]) -> list[Any]:
+        """What is written: inside a tenant all but the tenant itself, which the rows found have already. Written
+        once more it would fire triggers and have references checked. By itself it stays: something must be set."""
+        scope = current_scope()
+        values, named = [], []
+        for item in given:
+            field, model, value = item
+            if field.column == tenant.column:
+                named.append((field, model, self._checked_tenant(tenant, value, scope)))
+            else:
+                if isinstance(value, models.Model):
+                    self._refuse_foreign(field, value, scope)
+                values.append(item)
+        return values if values and scope.key is not None else [*named, *values]
+
+    def _refuse_foreign(self, field: Any, value: models.Model, scope: Scope) -> None:
+        if scope.key is not None and belongs_elsewhere(value, scope.key):
             raise CrossTenantReference(
                 f"{value._meta.label} given for {field} belongs to another tenant than the current one, "
                 f"{describe(scope)}."
             )
-        return field, model, value
 
     def _checked_tenant(self, field: Any, value: Any, scope: Scope) -> Any:
         label = field.model._meta.label

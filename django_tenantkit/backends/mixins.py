@@ -33,6 +33,11 @@ class TenantOperations:
     ) -> str:
         """An upsert that meets another tenant's row leaves it alone; one by the fields of a
         `TenantUniqueConstraint` means the tenant's column too."""
+        if on_conflict != OnConflict.UPDATE:
+            plain: str = super().on_conflict_suffix_sql(  # type: ignore[misc]
+                fields, on_conflict, update_fields, unique_fields
+            )
+            return plain
         fields, unique = list(fields), list(unique_fields)
         model = fields[0].model if fields and fields[0] is not None else None
         field = None if model is None else table_map(model._meta.apps).tenant_fields.get(model._meta.db_table)
@@ -41,7 +46,7 @@ class TenantOperations:
         sql: str = super().on_conflict_suffix_sql(  # type: ignore[misc]
             fields, on_conflict, update_fields, unique
         )
-        if on_conflict != OnConflict.UPDATE or model is None or field is None:
+        if model is None or field is None:
             return sql
         quote: Callable[[str], str] = self.quote_name  # type: ignore[attr-defined]
         table, column = quote(model._meta.db_table), quote(field.column)

@@ -33,21 +33,22 @@ class TenantModel(TenantScoped, models.Model):
         """Save in the current tenant."""
         key = current_scope().key
         owner = self.__dict__.get("tenant_id")
-        if key is not None and owner is not None and owner != key:
-            self._refuse_if_foreign(owner, key, "saved")
-        if key is not None and owner is None and not self._state.adding:
-            self._refuse_if_everybodys()
+        if key is not None and owner != key:
+            if owner is not None:
+                self._refuse_if_foreign(owner, key, "saved")
+            elif not self._state.adding:
+                self._refuse_if_everybodys()
         super().save(*args, **kwargs)
 
-    def _prepare_related_fields_for_save(self, operation_name: str, *args: Any, **kwargs: Any) -> None:
+    def _prepare_related_fields_for_save(self, operation_name: str, fields: Any = None) -> None:
         """Part of `save()` and of `bulk_update()`, which hand only keys to the compiler; `bulk_create()`
         hands it the objects."""
-        super()._prepare_related_fields_for_save(operation_name, *args, **kwargs)  # type: ignore[misc]
-        if self._state.fields_cache and operation_name != "bulk_create":
+        super()._prepare_related_fields_for_save(operation_name, fields)  # type: ignore[misc]
+        if operation_name != "bulk_create" and self._state.fields_cache:
             key = current_scope().key
             owner = self.__dict__.get("tenant_id") if key is None else key
             if owner is not None:
-                check_references(self, owner)
+                check_references([self], owner)
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         """Delete in the current tenant."""

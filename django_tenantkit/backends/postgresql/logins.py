@@ -88,7 +88,8 @@ class LoginsMixin(_Wrapper):
 
     def ensure_connection(self) -> None:
         """Connect, as whoever the current context asks for."""
-        self._change_login()
+        if self.login != APPLICATION or self._as_system or current_scope().reason is not None:
+            self._change_login()
         super().ensure_connection()
 
     def _change_login(self) -> None:

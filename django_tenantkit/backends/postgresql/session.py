@@ -21,7 +21,7 @@ from django.utils.module_loading import import_string
 from psycopg import generators, pq, sql
 from psycopg.client_cursor import ClientCursorMixin
 
-from ...conf import conf
+from ...conf import Settings, made_of
 from ...context import Scope, current_scope
 from ...sql.homes import quoted
 from ...sql.roles import Roles
@@ -39,12 +39,15 @@ else:
 _TRANSACTION = (b"SAVEPOINT ", b"RELEASE ", b"ROLLBACK", b"COMMIT", b"SET TRANSACTION ")
 
 
-#: What nearly every statement begins with.
+#: What nearly every statement begins with: Django's do.
 _QUESTIONS = frozenset((b"SELECT ", b"INSERT ", b"UPDATE ", b"DELETE "))
 
 #: The key and the roles of a user.
 Actor = tuple[Any, Sequence[str]]
 _NOBODY: Actor = (None, ())
+
+#: What the context is signed with, if at all.
+Secret = str | list[str] | None
 
 
 class Session:
@@ -60,7 +63,7 @@ class Session:
     def prefix(self) -> bytes:
         """The statement that goes in front, for the current scope."""
         scope = current_scope()
-        secret, variables = conf.SIGNED_CONTEXT, conf.SESSION_VARIABLES
+        secret, variables = _riding_along()
         acts = scope.guard is None or scope.guard.is_settled()
         known = (self, secret, acts, scope.actor() if acts else _NOBODY)
         if scope.sent is not None and scope.sent[0] == known and not variables:
@@ -90,7 +93,7 @@ class Session:
         shares = scope.key is not None and (scope.home is None or scope.home.shared)
         return "" if shares or not self.row_schema else self._schema(scope)
 
-    def _pairs(self, scope: Scope, acts: bool, actor: Actor, secret: str | list[str] | None) -> list[tuple[str, str]]:
+    def _pairs(self, scope: Scope, acts: bool, actor: Actor, secret: Secret) -> list[tuple[str, str]]:
         """A request whose user was not decided on yet acts for no tenant: its data is out of reach."""
         role = self.roles.application if scope.reason is None else self.roles.operator
         pairs = context(scope.key if acts else None, *actor, role)
@@ -99,6 +102,12 @@ class Session:
         if secret:
             pairs.append((SIGNATURE, sign(secrets_of(secret)[0], pairs)))
         return pairs
+
+
+@made_of(Settings.SIGNED_CONTEXT, Settings.SESSION_VARIABLES)
+def _riding_along(secret: Secret, variables: dict[str, str]) -> tuple[Secret, dict[str, str]]:
+    """What is sent beside the context."""
+    return secret, variables
 
 
 def _value(path: str) -> str:
@@ -155,7 +164,7 @@ class SessionCursor(_Cursor):
         """Where psycopg sends. The query object gets its own text back: logs read it."""
         self._ahead = b""
         statement = query.query
-        if self._told or _needs_no_context(statement):
+        if self._told or (statement[:7] not in _QUESTIONS and _needs_no_context(statement)):
             super()._execute_send(query, force_extended=force_extended, binary=binary)
         elif (pipeline := self._conn._pipeline) is not None:
             pipeline.command_queue.append(partial(self._pgconn.send_query_params, self._prefix(), None))
@@ -249,6 +258,4 @@ def session_cursor(kind: type[Any], session: Session) -> type[Any]:
 def _needs_no_context(statement: bytes) -> bool:
     """Whether `statement` only ends, divides or describes a transaction, or is none at all."""
     head = statement[:16].upper()
-    if head[:7] in _QUESTIONS:
-        return False
     return (head.startswith(_TRANSACTION) and b";" not in statement) or not statement.strip()
