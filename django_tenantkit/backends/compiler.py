@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import EmptyResultSet, FullResultSet
+from django.core.exceptions import EmptyResultSet
 from django.db import models
 from django.db.models.constants import OnConflict
 from django.db.models.sql import Query
@@ -22,6 +22,7 @@ from ..context import Scope, current_scope, describe
 from ..exceptions import CrossTenantReference, NoCurrentTenant, TenantImmutable, TenantkitError
 from ..references import belongs_elsewhere, check_deletion, check_references, tenant_field_to_load, tenant_key
 from ..registry import TableMap, own_field, table_map
+from .conditions import NoTenantMarker, ScopedWhere
 from .reach import check_shared_write, check_unscoped
 
 if TYPE_CHECKING:
@@ -32,47 +33,6 @@ else:
 
 #: The tenant that rows for all tenants have.
 NOBODY = object()
-
-
-class NoTenantMarker:
-    """Stands for the tenant in a statement compiled with none. No driver can send it."""
-
-    __slots__ = ("label",)
-
-    def __init__(self, label: str) -> None:
-        self.label = label
-
-    def __repr__(self) -> str:
-        return "<no current tenant>"
-
-    def refusal(self) -> NoCurrentTenant:
-        """The error for trying to execute the statement."""
-        return NoCurrentTenant(
-            f"{self.label} belongs to tenants and there is no current tenant. Enter one with "
-            '`tenant_context(tenant)`; for work on all tenants say `unscoped(reason="...")`.'
-        )
-
-
-class ScopedWhere:
-    """A WHERE with the tenant's conditions in front. Compiled in place of the query's own."""
-
-    contains_aggregate = False
-    contains_over_clause = False
-
-    def __init__(self, sql: str, params: list[Any], where: Any) -> None:
-        self.sql = sql
-        self.params = params
-        self.where = where
-
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
-        """SQL and parameters; `EmptyResultSet` of the query's own WHERE goes through."""
-        if self.where is None:
-            return self.sql, self.params
-        try:
-            sql, params = compiler.compile(self.where)
-        except FullResultSet:
-            return self.sql, self.params
-        return f"{self.sql} AND ({sql})", [*self.params, *params]
 
 
 class TenantCompiler(_Compiler):
