@@ -103,6 +103,10 @@ class RolesRefused(TenantkitError):
     """The roles of the database cannot be what the settings say; nothing was changed."""
 
 
+class SnapshotRefused(TenantkitError):
+    """The schema cannot be copied from what the catalog says of it. Make the new one by its migrations."""
+
+
 class QuotaExceeded(TenantkitError):
     """The tenant's plan does not allow more of this."""
 
