@@ -6,6 +6,9 @@ from typing import Any
 
 import psycopg
 
+#: A column of `thing`, as it is called.
+NAMED = '"odd % ""Name"" 1"'
+
 #: What is outside of the schema.
 OUTSIDE = """
 CREATE TABLE tenant (id bigint PRIMARY KEY, slug text);
@@ -160,6 +163,8 @@ ALTER VIEW cheap RENAME COLUMN part TO piece;
 CREATE RECURSIVE VIEW counted (n) AS VALUES (1) UNION ALL SELECT n + 1 FROM counted WHERE n < 5;
 CREATE MATERIALIZED VIEW kept WITH (fillfactor = 80) AS SELECT label, count(*) AS n FROM thing GROUP BY label;
 CREATE UNIQUE INDEX kept_label ON kept (label);
+ALTER MATERIALIZED VIEW kept ALTER COLUMN label SET STATISTICS 5, ALTER COLUMN label SET STORAGE EXTERNAL;
+ALTER MATERIALIZED VIEW kept CLUSTER ON kept_label;
 CREATE MATERIALIZED VIEW empty_one AS SELECT * FROM cheap WITH NO DATA;
 COMMENT ON VIEW cheap IS 'cheap';
 COMMENT ON COLUMN cheap.home IS 'of a view';
@@ -210,8 +215,7 @@ COMMENT ON SCHEMA {schema} IS 'the reference';
 
 ROWS = r"""
 INSERT INTO thing (id, tenant_id, "odd %% ""Name"" 1", label, code, count, price, home, raw, data, took, grid, reaches)
-VALUES (10, 1, E'a
-b\c''d', 'one', 'y', 4, 12.5, ROW('s', 3, '{{x,"y z"}}'), 'ÞADBEEF', '{{"a": "\n%%s"}}',
+VALUES (10, 1, E'a\nb\\c''d', 'one', 'y', 4, 12.5, ROW('s', 3, '{{x,"y z"}}'), '\xDEADBEEF', '{{"a": "\\n%%s"}}',
         '1 year -3 days 04:05:06.789', '{{{{1,2}},{{3,4}}}}', '[1.5,2)'),
        (20, 1, NULL, '{schema}', DEFAULT, 5, 3, NULL, NULL, '[]', NULL, NULL, NULL);
 INSERT INTO part (id, tenant_id, thing_id, other) VALUES ('00000000-0000-0000-0000-000000000001', 1, 10, 1);
@@ -258,5 +262,5 @@ def make(connection: psycopg.Connection[Any], schema: str, roles: Any) -> None:
         newer.append(ICU)
     for text in (*PARTS, *newer, ROWS):
         text = text.format(**names).replace("%%", "%")
-        connection.execute(text if version >= 16 else text.replace(" STORAGE EXTERNAL", ""))
+        connection.execute(text if version >= 16 else text.replace("blob text STORAGE EXTERNAL", "blob text"))
     connection.execute("RESET search_path")

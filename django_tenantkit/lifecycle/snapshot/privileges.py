@@ -70,8 +70,8 @@ def add_grants(plan: Plan) -> list[tuple[str, str]]:
                 else:
                     kind = _KINDS[row.kind or "r"]
                     texts.setdefault((verb, f"{what} ON {kind}", f"{link} {grantee}{end}"), []).append(member.identity)
-    for (verb, what, whom), objects in sorted(texts.items(), key=lambda item: item[0][0] != "REVOKE"):
-        plan.say(f"{verb} {what} {', '.join(objects)} {whom}")
+    for (verb, what, whom), objects in sorted(texts.items(), key=lambda item: (item[0][0] != "REVOKE", item)):
+        plan.say(f"{verb} {what} {', '.join(sorted(objects))} {whom}")
     return about_schema
 
 
