@@ -58,9 +58,7 @@ TABLES = ["part", "parent", "child", "event_log", "scratch", "a_cycle", "b_cycle
 @pytest.mark.parametrize("table", TABLES)
 def test_its_rows_are_the_same(copied: Connection, table: str) -> None:
     rows = [
-        copied.execute(
-            f"SELECT to_jsonb(r.*) - 'tenant_id' FROM ONLY {schema}.{table} r"
-        ).fetchall()
+        copied.execute(f"SELECT to_jsonb(r.*) - 'tenant_id' FROM ONLY {schema}.{table} r").fetchall()
         for schema in (REFERENCE, COPY)
     ]
     assert rows[0] == rows[1]

@@ -37,7 +37,7 @@ class Rows:
             )
         for place in self._filled(tables):
             row = tables[place]
-            given = [column for column in columns[row.oid] if not column.generated]
+            given = [column for column in columns.get(row.oid, ()) if not column.generated]
             for batch, parts in enumerate(self._inserts(row, given)):
                 marker = f"{row.oid}.{batch}"
                 self.inserts[marker] = parts
