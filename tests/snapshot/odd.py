@@ -103,7 +103,8 @@ ALTER TABLE part ADD CONSTRAINT not_looked FOREIGN KEY (tenant_id) REFERENCES pu
 CREATE TABLE a_cycle (id int PRIMARY KEY, b_id int);
 CREATE TABLE b_cycle (id int PRIMARY KEY, a_id int REFERENCES a_cycle);
 ALTER TABLE a_cycle ADD FOREIGN KEY (b_id) REFERENCES b_cycle;
-CREATE UNLOGGED TABLE scratch (id int GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME scratches START 10 INCREMENT 5), x int);
+CREATE UNLOGGED TABLE scratch (
+    id int GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME scratches START 10 INCREMENT 5), x int);
 CREATE TABLE full_of ();
 CREATE TABLE "MiXed Case's" ("Id" int PRIMARY KEY, "select" int);
 COMMENT ON TABLE thing IS 'a thing of {schema}';
@@ -134,7 +135,8 @@ CREATE INDEX only_here ON event_2020 (tenant_id);
 ALTER TABLE event_log ADD CONSTRAINT event_tenant FOREIGN KEY (tenant_id) REFERENCES public.tenant;
 CREATE TRIGGER event_changed AFTER INSERT ON event_log FOR EACH ROW EXECUTE FUNCTION changed();
 ALTER TABLE event_2020 DISABLE TRIGGER event_changed;
-CREATE TABLE note (id int PRIMARY KEY, event_id bigint, event_at date, FOREIGN KEY (event_id, event_at) REFERENCES event_log);
+CREATE TABLE note (
+    id int PRIMARY KEY, event_id bigint, event_at date, FOREIGN KEY (event_id, event_at) REFERENCES event_log);
 CREATE TABLE hashed (id int) PARTITION BY HASH (tripled(id));
 CREATE TABLE hashed_0 PARTITION OF hashed FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 """

@@ -118,7 +118,8 @@ def test_sequences_go_on_where_they_were(copied: Connection, sequence: str) -> N
 
 
 def test_nothing_is_left_set(owner: Connection, snapshot: Snapshot) -> None:
-    query = "SELECT ARRAY[current_setting('search_path'), current_setting('role'), current_setting('check_function_bodies')]"
+    names = "'search_path', 'role', 'check_function_bodies'"
+    query = f"SELECT array_agg(current_setting(name)) FROM unnest(ARRAY[{names}]) AS name"
     before = value(owner, query)
     owner.execute(snapshot.script(COPY, tenant=7))
     assert value(owner, query) == before

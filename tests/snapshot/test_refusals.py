@@ -134,7 +134,7 @@ def test_a_schema_that_is_not_there_is_named(small: Connection) -> None:
 
 
 def test_it_is_read_in_a_transaction(ground: Ground) -> None:
-    with ground.as_owner() as owner, pytest.raises(SnapshotRefused, match="there is none. Open one"):
+    with ground.as_owner() as owner, pytest.raises(SnapshotRefused, match="there is none"):
         take(owner.cursor(), "reference_1")
 
 

@@ -22,6 +22,7 @@ Part = Any
 _TOKEN = re.compile(
     r"""
     (?P<comment>--[^\n]*|/\*.*?\*/)
+    |(?P<simple>[eE]'(?:[^'\\]|\\\\|'')*')
     |(?P<escaped>[eE]'(?:[^'\\]|\\.|'')*')
     |(?P<string>'(?:[^']|'')*')
     |(?P<dollar>\$(?P<tag>(?:[^\W\d]\w*)?)\$(?P<body>.*?)\$(?P=tag)\$)
@@ -71,19 +72,20 @@ def without_name(text: str, name: str, placeholder: str) -> str:
     if not _may_mention(text, name):
         return text
     values = dict.fromkeys((IDENTIFIER, NAME, BARE), placeholder)
-    return fill_in(list(_parts(text, name, outside=False)), values)
+    return fill_in(list(_parts(text, name, outside=False)), values).replace(name, placeholder)
 
 
 def fill_in(parts: Sequence[Part], values: dict[int, str]) -> str:
     """The text of parts. `values` are put in where numbers stand."""
-    filled = []
+    filled = [""]
     for part in parts:
         if isinstance(part, str):
             filled.append(part)
         elif isinstance(part, int):
             filled.append(values[part])
         else:
-            filled.append(literal(fill_in(part, values)))
+            text = literal(fill_in(part, values))
+            filled.append(text if filled[-1][-1:].isalnum() else text.lstrip())
     return "".join(filled)
 
 
@@ -111,7 +113,9 @@ def _parts(text: str, name: str, *, outside: bool) -> Iterator[Part]:
 def _replaced(token: re.Match[str], name: str, *, outside: bool) -> Iterator[Part]:
     kind, text = token.lastgroup, token.group()
     if kind == "string":
-        yield _string(text, name, outside=outside)
+        yield _string(text, text[1:-1].replace("''", "'"), name, outside=outside)
+    elif kind == "simple":
+        yield _string(text, text[2:-1].replace("''", "'").replace("\\\\", "\\"), name, outside=False)
     elif not _may_mention(text, name):
         yield text
     elif kind == "dollar":
@@ -135,8 +139,7 @@ def value(content: str, name: str) -> Part:
     return parts
 
 
-def _string(text: str, name: str, *, outside: bool) -> Part:
-    content = text[1:-1].replace("''", "'")
+def _string(text: str, content: str, name: str, *, outside: bool) -> Part:
     if _may_mention(content, name):
         return _content(content, name)
     return [content] if outside and "\\" in content else text
