@@ -6,7 +6,7 @@ message, take less time than the statements that migrations run, in one message 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -88,7 +88,7 @@ class Snapshot:
 
     def as_json(self) -> dict[str, Any]:
         """It as values that JSON has."""
-        return {"version": self.version, "statements": [list(statement) for statement in self.statements]}
+        return {"version": self.version, "statements": self.statements}
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> Self:
@@ -123,14 +123,14 @@ def _take(world: World, tenant_columns: Mapping[str, str], tenant: Any) -> Snaps
     defaults = privileges.default_privileges(plan)
     grants = privileges.add_grants(plan)
     others.add_comments(plan)
-    body: Iterable[list[Part]] = (
+    body: Iterable[Sequence[Part]] = (
         rows.inserts[text] if text in rows.inserts else take_out(text, world.schema) for text in plan.statements()
     )
-    statements: list[list[Part]] = [
+    statements: list[Sequence[Part]] = [
         [_BEFORE],
         [f"SET LOCAL ROLE {world.owner}"],
         ["CREATE SCHEMA ", IDENTIFIER],
-        ["SELECT set_config('search_path', ", [IDENTIFIER, ", pg_temp"], ", true)"],
+        ["SELECT set_config('search_path', ", (IDENTIFIER, ", pg_temp"), ", true)"],
         ["SET LOCAL check_function_bodies = off"],
         *([before, IDENTIFIER, after] for before, after in [*defaults, *grants]),
         *body,

@@ -1,6 +1,6 @@
 """SQL that names its schema, with the name taken out.
 
-A text is a list of parts: a string is text as it is, a number stands for something to be filled in, and a list is an
+A text is a row of parts: a string is text as it is, a number stands for something to be filled in, and a tuple is an
 SQL string whose content it is. So a name can be filled in at any depth, and is quoted as that depth asks.
 """
 
@@ -16,7 +16,7 @@ from ...sql.session import literal
 #: The schema's name as an identifier, as it is, and where it can only stand if it needs no quotes; the tenant's key.
 IDENTIFIER, NAME, BARE, TENANT = range(4)
 
-#: Parts of SQL, see above: `str | int | list[Part]`.
+#: A part of SQL, see above: `str | int | tuple[Part, ...]`.
 Part = Any
 
 _TOKEN = re.compile(
@@ -53,12 +53,12 @@ def is_plain(name: str) -> bool:
     return _PLAIN.fullmatch(name) is not None
 
 
-def take_out(text: str, name: str) -> list[Part]:
+def take_out(text: str, name: str) -> tuple[Part, ...]:
     """The parts of one statement. A string that is the schema's name, or says it in any other way, gets the new
     schema's. Raises `SnapshotRefused` where the name is used for something else, or is part of a longer one."""
     if not _may_mention(text, name) and "\\" not in text:
-        return [text]
-    parts = list(_joined(_parts(text, name, outside=True)))
+        return (text,)
+    parts = tuple(_joined(_parts(text, name, outside=True)))
     for this, following in zip(parts, [*parts[1:], ""], strict=True):
         if this == IDENTIFIER and not (isinstance(following, str) and following.lstrip().startswith(".")):
             raise SnapshotRefused(f"{name} is the name of a schema and of something in it: {_short(text)}")
@@ -91,12 +91,12 @@ def fill_in(parts: Sequence[Part], values: dict[int, str]) -> str:
 
 def mentions(parts: Sequence[Part], number: int) -> bool:
     """Whether something is to be filled in there."""
-    return any(part == number or (isinstance(part, list) and mentions(part, number)) for part in parts)
+    return any(part == number or (isinstance(part, tuple) and mentions(part, number)) for part in parts)
 
 
 def as_parts(kept: Any) -> tuple[Part, ...]:
     """Parts as JSON gives them."""
-    return tuple(list(as_parts(part)) if isinstance(part, list | tuple) else part for part in kept)
+    return tuple(as_parts(part) if isinstance(part, list) else part for part in kept)
 
 
 def _parts(text: str, name: str, *, outside: bool) -> Iterator[Part]:
@@ -142,11 +142,11 @@ def value(content: str, name: str) -> Part:
 def _string(text: str, content: str, name: str, *, outside: bool) -> Part:
     if _may_mention(content, name):
         return _content(content, name)
-    return [content] if outside and "\\" in content else text
+    return (content,) if outside and "\\" in content else text
 
 
-def _content(content: str, name: str) -> list[Part]:
-    return [NAME] if content == name else list(_joined(_parts(content, name, outside=False)))
+def _content(content: str, name: str) -> tuple[Part, ...]:
+    return (NAME,) if content == name else tuple(_joined(_parts(content, name, outside=False)))
 
 
 def _joined(parts: Iterator[Part]) -> Iterator[Part]:
@@ -166,7 +166,7 @@ def _joined(parts: Iterator[Part]) -> Iterator[Part]:
 
 def _is_left(parts: Sequence[Part], name: str) -> bool:
     texts = (_may_mention(part, name) for part in parts if isinstance(part, str))
-    return any(texts) or any(_is_left(part, name) for part in parts if isinstance(part, list))
+    return any(texts) or any(_is_left(part, name) for part in parts if isinstance(part, tuple))
 
 
 def _may_mention(text: str, name: str) -> bool:
