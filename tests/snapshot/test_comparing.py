@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
 
-from django_tenantkit.lifecycle.snapshot import Snapshot, differences, fingerprint
+from django_tenantkit.lifecycle.snapshot import differences, fingerprint
 from tests.snapshot.conftest import REFERENCE, Ground
 
 Connection = psycopg.Connection[Any]
@@ -93,16 +94,23 @@ CHANGES = {
 }
 
 
+@pytest.fixture(scope="module")
+def made(ground: Ground) -> Iterator[Connection]:
+    """A superuser's connection, in a transaction in which the copy was made, and with it in the path."""
+    with ground.place.connect() as admin, admin.transaction(force_rollback=True):
+        admin.execute(ground.snapshot.script(COPY, tenant=7))
+        admin.execute(f"SET LOCAL search_path = {COPY}")
+        for schema in (REFERENCE, COPY):
+            admin.execute(f"CREATE TABLE {schema}.newer (label varchar(20))")
+            admin.execute(f"ALTER TABLE {schema}.newer OWNER TO {ground.roles.owner}")
+        yield admin
+
+
 @pytest.fixture
-def copied(ground: Ground, admin: Connection, snapshot: Snapshot) -> Connection:
-    """A superuser's connection, with the copy made and in the path."""
-    admin.execute(snapshot.script(COPY, tenant=7))
-    admin.execute(f"SET LOCAL search_path = {COPY}")
-    admin.execute("CREATE TABLE newer (label varchar(20))")
-    admin.execute(f"CREATE TABLE {REFERENCE}.newer (label varchar(20))")
-    admin.execute(f"ALTER TABLE newer OWNER TO {ground.roles.owner}")
-    admin.execute(f"ALTER TABLE {REFERENCE}.newer OWNER TO {ground.roles.owner}")
-    return admin
+def copied(made: Connection) -> Iterator[Connection]:
+    """The same as it was made."""
+    with made.transaction(force_rollback=True):
+        yield made
 
 
 @pytest.mark.parametrize("change", CHANGES)

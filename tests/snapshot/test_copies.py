@@ -104,7 +104,7 @@ def test_a_function_finds_the_new_schema(copied: Connection) -> None:
 
 def test_a_materialized_view_is_filled(copied: Connection) -> None:
     assert value(copied, f"SELECT array_agg(label ORDER BY label) FROM {COPY}.kept") == [COPY, "one"]
-    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
+    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState), copied.transaction():
         copied.execute(f"SELECT * FROM {COPY}.empty_one")
 
 
