@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('django_tenantkit', '0003_alter_tenant_isolation'),
+        ('django_tenantkit', '0002_places'),
     ]
 
     operations = [
