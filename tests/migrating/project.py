@@ -186,3 +186,14 @@ def tell(statement: str) -> None:
     """Run a statement as a superuser."""
     with superuser() as admin:
         admin.execute(statement)
+
+
+def add_thing(tenant: Any, name: str = "") -> None:
+    """A row in a tenant's home; its name is the tenant's slug."""
+    values = f"(gen_random_uuid(), '{name or tenant.slug}', {tenant.pk})"
+    tell(f"INSERT INTO {schema_name(tenant.uid)}.evolving_thing (id, name, tenant_id) VALUES {values}")
+
+
+def things(tenant: Any, columns: str = "name") -> list[Any]:
+    """What the rows of a tenant's home say."""
+    return ask(f"SELECT {columns} FROM {schema_name(tenant.uid)}.evolving_thing ORDER BY name")
