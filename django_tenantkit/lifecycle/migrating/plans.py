@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from threading import Lock, local
 from typing import Any, NamedTuple
@@ -13,11 +13,9 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 
 from ...exceptions import TenantkitError
+from ...gate import Key, Loader, split
 from ..homes import digest_of, home_apps
 from .sharing import why_alone
-
-#: A migration, as its app and its name.
-Key = tuple[str, str]
 
 
 class Wanted(NamedTuple):
@@ -83,24 +81,6 @@ class Plan:
         return found[step.migration]
 
 
-class Loader(MigrationLoader):
-    """The project's migrations, as they are where those of `names` are applied. Asks no database."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self._names = dict.fromkeys(map(_split, names))
-        self._applied: dict[Key, Any] = {}
-        super().__init__(None)
-
-    @property
-    def applied_migrations(self) -> dict[Key, Any]:
-        """Django sets it where it builds the graph: from then on it is what was given."""
-        return self._applied
-
-    @applied_migrations.setter
-    def applied_migrations(self, value: Any) -> None:
-        self._applied = dict(self._names)
-
-
 class _Planner(MigrationExecutor):
     """Django's planning, without a connection."""
 
@@ -114,7 +94,7 @@ def plan_from(names: list[str], wanted: Wanted) -> Plan:
     loader = Loader(names)
     planner = _Planner(loader)
     found = planner.migration_plan(_targets(loader, wanted))
-    known = set(map(_split, names))
+    known = set(map(split, names))
     apps = home_apps()
     steps = [Step(None, False, late)] if (late := _unrecorded_squashes(loader, known)) else []
     for step in steps:
@@ -207,8 +187,3 @@ def _key(migration: Migration) -> Key:
 
 def _name(key: Key) -> str:
     return ".".join(key)
-
-
-def _split(name: str) -> Key:
-    app, _, rest = name.partition(".")
-    return app, rest

@@ -14,6 +14,7 @@ from django.db import OperationalError, connections, router
 from ...exceptions import MigratingRefused
 from ...models import Place
 from ...sql import migrating as sql
+from ...sql.homes import FIND_HOME
 from .plans import Plan, Wanted, plan_from
 
 #: What the lock of a run is called, as PostgreSQL's advisory locks are: a number.
@@ -91,4 +92,8 @@ def run_lock(seconds: float) -> Iterator[None]:
 
 def lag() -> int:
     """How many tenants have a home that lags behind the project's migrations. As the system."""
+    with main_connection().cursor() as cursor:
+        cursor.execute(FIND_HOME, ["public", "django_tenantkit_place"])
+        if not cursor.fetchone()[1]:  # only some apps are migrated yet
+            return 0
     return sum(state.tenants for state in survey() if state.lags)
