@@ -13,9 +13,9 @@ from django.db import connection
 
 from django_tenantkit.isolation.schema import schema_name
 from django_tenantkit.lifecycle.migrating.run import Options, migrate_tenants
-from django_tenantkit.lifecycle.places import make_place, take_place
+from django_tenantkit.lifecycle.places import make_place
 from django_tenantkit.testing.tenants import make_tenant
-from tests.migrating.project import Project, add_thing, ask, catalog, recorded, run, tell, things
+from tests.migrating.project import Project, add_thing, ask, catalog, recorded, run, things
 
 ADD = """migrations.AddField("thing", "size", models.IntegerField(default=5)),"""
 UNIQUE = """migrations.AddConstraint("thing", models.UniqueConstraint(fields=["tenant", "name"], name="one_name")),"""
@@ -246,15 +246,3 @@ def test_a_new_table_is_guarded(project: Project) -> None:
     for tenant in tenants:
         query = f"SELECT qual FROM pg_policies WHERE schemaname = '{schema_name(tenant.uid)}' AND tablename = 'notes'"
         assert f"(current_setting('tenantkit.home'::text, true) = '{schema_name(tenant.uid)}'::text)" in ask(query)
-
-
-def test_a_place_can_be_taken_while_others_are_migrated(project: Project) -> None:
-    project.write(ADD)
-    project.migrate()
-    run("--all-tenants")
-    tell("UPDATE django_tenantkit_place SET state = 'leaving' WHERE uid = (SELECT min(uid::text)::uuid FROM django_tenantkit_place)")
-    with connection.as_system():
-        from django.db import transaction
-
-        with transaction.atomic():
-            assert take_place("schema") is not None
