@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from .homes import quoted
+from .places import KEY as PLACE_KEY
 from .session import literal
 
 #: The states that homes are in, how many are, and how many of them are tenants'. All of them, or those of some tenants.
@@ -48,12 +49,12 @@ def digest_in(schema: str) -> str:
     return f'SELECT {_DIGEST} FROM (SELECT app, name COLLATE "C" FROM {ledger(schema)}) AS record'
 
 
-def begin(schema: str, key: int) -> str:
+def begin(schema: str, uid: UUID) -> str:
     """The first statement of a message: its path, its lock until the end, and an error if the home is missing."""
     path = literal(f"{quoted(schema)}, public")
     return (
         f"SELECT {literal(quoted(schema))}::regnamespace, set_config('search_path', {path}, true), "
-        f"pg_advisory_xact_lock({key})"
+        f"pg_advisory_xact_lock({PLACE_KEY.format(literal(str(uid)))})"
     )
 
 

@@ -12,6 +12,7 @@ from ...context import tenant_context
 from ...exceptions import HomeMissing
 from ...sql import homes as homes_sql
 from ...sql import migrating as sql
+from ...sql import places as places_sql
 from ..homes import guard_home
 from ..signing import sign_home
 from .plans import Plan, Step
@@ -37,11 +38,6 @@ class Home:
         """What messages call it."""
         return self.tenant.slug if self.tenant is not None else f"ready place {self.uid}"
 
-    @property
-    def key(self) -> int:
-        """The key of its lock."""
-        return int.from_bytes(self.uid.bytes[:8], signed=True) ^ int.from_bytes(self.uid.bytes[8:], signed=True)
-
     def missing(self) -> HomeMissing:
         """The error where there is no such schema."""
         return HomeMissing(
@@ -53,13 +49,13 @@ class Home:
     def locked(self) -> Iterator[None]:
         """Wait for whoever else is at work on it, also for what a killed process has left running."""
         with self.connection.cursor() as cursor:
-            cursor.execute(sql.TRY_LOCK, [self.key])
+            cursor.execute(places_sql.LOCK, [str(self.uid)])
         try:
             yield
         finally:
             if self.connection.connection is not None and not self.connection.connection.closed:
                 with self.connection.cursor() as cursor:
-                    cursor.execute(sql.UNLOCK, [self.key])
+                    cursor.execute(places_sql.UNLOCK, [str(self.uid)])
 
     def digest(self) -> str:
         """The state that it says it is in. Raises `HomeMissing`."""

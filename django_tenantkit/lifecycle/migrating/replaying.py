@@ -53,7 +53,7 @@ def _is_about_home(home: Home, text: str) -> bool:
 
 
 def _statements(home: Home, steps: Sequence[Step]) -> Iterator[str]:
-    yield sql.begin(home.schema, home.key)
+    yield sql.begin(home.schema, home.uid)
     yield sql.check(home.schema, steps[0].before)
     names = [name for step in steps for name in step.names]
     yield sql.record(home.schema, names, backwards=steps[0].backwards)
