@@ -17,6 +17,8 @@ from django.utils.module_loading import import_string
 from .conf import Settings, conf, made_of
 from .context import security
 from .exceptions import TenantAccessDenied, TenantkitError, TenantSuspended, TenantUnavailable
+from .gate import is_behind
+from .lookup import forget as forget_tenant
 from .lookup import is_stand_in
 from .memory import Memory, now_and_on_commit
 from .models import Membership, TenantStatus
@@ -162,7 +164,7 @@ class Access:
                 name = self.tenant.slug if not is_stand_in(self.tenant) else f"{self.tenant.slug!r}, which is unknown"
                 security.warning("%s may not act in tenant %s: %r", who, name, self.request.path)
             raise TenantAccessDenied()
-        if self.tenant.status != _ACTIVE:
+        if self.tenant.status != _ACTIVE or conf.VERSION_GATE:
             self._check_status()
         self.user = pk
         self.roles = verdict if isinstance(verdict, tuple) else ()
@@ -171,11 +173,22 @@ class Access:
     def _check_status(self) -> None:
         status, slug = self.tenant.status, self.tenant.slug
         if status == _ACTIVE:
+            if conf.VERSION_GATE:
+                self._check_version()
             return
         if status == TenantStatus.SUSPENDED:
             raise TenantSuspended(f"{slug} is suspended. `resume_tenant {slug}` lets it work again.")
         if status == TenantStatus.MAINTENANCE:
             raise TenantUnavailable(f"{slug} is in maintenance. Try again later.")
+
+    def _check_version(self) -> None:
+        state = getattr(self.tenant._state, "tenantkit_home_state", None)
+        if state is not None and is_behind(state):
+            forget_tenant(self.tenant)  # the next request looks whether it was migrated
+            raise TenantUnavailable(
+                f"The home of {self.tenant.slug} lags behind the code's migrations (TENANTKIT_VERSION_GATE). Run "
+                "`migrate_tenants --all-tenants`."
+            )
 
 
 def in_full(user: Any) -> Any:

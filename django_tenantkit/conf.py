@@ -93,6 +93,11 @@ class Settings:
         "Labels of apps whose tables are all in the tenant's home, without a tenant's column: apps that know nothing "
         "of tenants. With them every tenant has a schema or a database.",
     )
+    VERSION_GATE = Setting(
+        False,
+        "Whether requests of a tenant whose schema or database lags behind the code's migrations are answered with "
+        "503, as in maintenance, until `migrate_tenants` has been there.",
+    )
     SERVERS: Setting[dict[str, dict[str, Any]]] = Setting(
         {},
         "More places for tenants, by name: what differs from the entry `default` in DATABASES, such as HOST, NAME and "

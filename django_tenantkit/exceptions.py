@@ -95,6 +95,10 @@ class JobFailed(TenantkitError):
     go on with the job by its uid."""
 
 
+class MigratingRefused(TenantkitError):
+    """The homes of tenants cannot be migrated now; nothing was changed."""
+
+
 class TenantStatusRefused(TenantkitError):
     """The tenant's status does not allow this; nothing was changed. `list_tenants` shows the status."""
 

@@ -31,9 +31,11 @@ class Name(NamedTuple):
 class _Row:
     """A tenant as it was read. Each request gets an object of its own: what it does to it stays there."""
 
-    __slots__ = ("json", "key", "model", "plain", "uid", "using", "values")
+    __slots__ = ("home_state", "json", "key", "model", "plain", "uid", "using", "values")
 
-    def __init__(self, model: Any, using: str, values: dict[str, Any]) -> None:
+    def __init__(self, model: Any, using: str, values: dict[str, Any], home_state: str | None = None) -> None:
+        #: The state of the migrations in its home, if that was asked for.
+        self.home_state = home_state
         self.model = model
         self.using = using
         self.key = values[model._meta.pk.attname]
@@ -49,7 +51,8 @@ class _Row:
     @classmethod
     def of(cls, tenant: Any) -> _Row:
         fields = type(tenant)._meta.concrete_fields
-        return cls(type(tenant), tenant._state.db, {field.attname: getattr(tenant, field.attname) for field in fields})
+        values = {field.attname: getattr(tenant, field.attname) for field in fields}
+        return cls(type(tenant), tenant._state.db, values, getattr(tenant, "tenantkit_home_state", None))
 
     def tenant(self) -> Any:
         values = dict(self.values)
@@ -63,6 +66,8 @@ class _Row:
         else:
             tenant = self.model.from_db(self.using, list(values), list(values.values()))
         tenant._state.tenantkit_uid = self.uid
+        if self.home_state is not None:
+            tenant._state.tenantkit_home_state = self.home_state
         return tenant
 
 
@@ -187,10 +192,12 @@ def tenants_of(user: Any) -> list[Any]:
 
 
 def _query(name: Name) -> Any:
-    """PostgreSQL shows a tenant no other one, and keeps these two look-ups for functions of ours."""
+    """PostgreSQL shows a tenant no other one, and keeps these look-ups for functions of ours."""
     tenants = _objects(conf.TENANT_MODEL)
     if connections[tenants.db].vendor == "postgresql":
-        return next(iter(tenants.raw("SELECT * FROM tenantkit.find_tenant(%s, %s)", [name.kind, name.value])), None)
+        state = ", tenantkit.home_state(uid) AS tenantkit_home_state" if conf.VERSION_GATE else ""
+        query = f"SELECT *{state} FROM tenantkit.find_tenant(%s, %s)"
+        return next(iter(tenants.raw(query, [name.kind, name.value])), None)
     if name.kind != "domain":
         return tenants.filter(**{name.kind: name.value}).first()
     domains = _objects(conf.DOMAIN_MODEL).filter(domain=name.value, verified_at__isnull=False)

@@ -97,5 +97,6 @@ def own_statements(connection: Any, schema: str, models: dict[str, Any]) -> list
         *statements,
         *own_tables.protect(names["tenant"], columns, roles),
         lookups.FIND_TENANT.format(**names, key=key),
+        lookups.HOME_STATE.format(**names),
         lookups.MY_TENANTS.format(**names, key=key, user_type=user_type),
     ]

@@ -18,13 +18,20 @@ WHERE polname IN ('tenantkit_rows', %s)
 GROUP BY 1 ORDER BY 1
 """
 
+#: The tables of a schema that have policies and do not ask for a signature.
+_UNSIGNED_IN = """
+SELECT quote_ident(relname) FROM pg_class
+WHERE relnamespace = %s::regnamespace AND relkind IN ('r', 'p')
+    AND EXISTS (SELECT FROM pg_policy WHERE polrelid = pg_class.oid AND polname = 'tenantkit_rows')
+    AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = pg_class.oid AND polname = %s)
+ORDER BY relname
+"""
+
 
 def apply_signing(connection: Any) -> list[str]:
     """Make keys and policies of a PostgreSQL database what the setting says, as its system login. Returns the
     tables that were changed. With a setting of several secrets the first one signs and all of them count."""
     secrets = secrets_of(conf.SIGNED_CONTEXT)
-    roles = roles_of(connection.settings_dict)
-    quote = connection.ops.quote_name
     with connection.cursor() as cursor:
         cursor.execute(_TABLES, [POLICY, POLICY])
         wrong = [table for table, asks in cursor.fetchall() if asks != bool(secrets)]
@@ -36,12 +43,23 @@ def apply_signing(connection: Any) -> list[str]:
             insert = "INSERT INTO tenantkit.signing_keys (inner_key, outer_key) VALUES (%s, %s) ON CONFLICT DO NOTHING"
             cursor.executemany(insert, keys)
         for table in wrong:
-            if secrets:
-                cursor.execute(
-                    f"CREATE POLICY {POLICY} ON {table} AS RESTRICTIVE "
-                    f"TO {quote(roles.application)}, {quote(roles.operator)} "
-                    "USING ((SELECT tenantkit.context_is_signed()))"
-                )
-            else:
-                cursor.execute(f"DROP POLICY {POLICY} ON {table}")
+            cursor.execute(_demand(connection, table) if secrets else f"DROP POLICY {POLICY} ON {table}")
     return wrong
+
+
+def sign_home(connection: Any, schema: str) -> None:
+    """Let the guarded tables of a tenant's schema ask for a signature, where the setting names a secret."""
+    if not secrets_of(conf.SIGNED_CONTEXT):
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(_UNSIGNED_IN, [connection.ops.quote_name(schema), POLICY])
+        for (table,) in cursor.fetchall():
+            cursor.execute(_demand(connection, f"{connection.ops.quote_name(schema)}.{table}"))
+
+
+def _demand(connection: Any, table: str) -> str:
+    roles, quote = roles_of(connection.settings_dict), connection.ops.quote_name
+    return (
+        f"CREATE POLICY {POLICY} ON {table} AS RESTRICTIVE TO {quote(roles.application)}, {quote(roles.operator)} "
+        "USING ((SELECT tenantkit.context_is_signed()))"
+    )

@@ -1,5 +1,6 @@
-"""The two look-ups that cross the line between tenants, each one function: which tenant a name leads to, and
-which tenants a user belongs to. Everything else that the application asks stays inside its tenant."""
+"""The look-ups that cross the line between tenants, each one function: which tenant a name leads to, which tenants
+a user belongs to, and the state of the migrations in a tenant's home. Everything else that the application asks
+stays inside its tenant."""
 
 from __future__ import annotations
 
@@ -22,5 +23,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS
 $$
 SELECT tenant.* FROM {tenant} AS tenant JOIN {membership} AS membership ON membership.tenant_id = tenant.{key}
 WHERE membership.user_id = who ORDER BY tenant.slug
+$$
+"""
+
+HOME_STATE = """
+CREATE OR REPLACE FUNCTION tenantkit.home_state(who uuid) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS
+$$
+SELECT migrations FROM {place} WHERE uid = who
 $$
 """

@@ -15,5 +15,6 @@ RETURNING uid
 """
 
 #: One at a time makes, migrates or drops a place, and nobody is kept waiting by a process that died.
-LOCK = "SELECT pg_advisory_lock(hashtextextended('tenantkit.place ' || %s, 0))"
-UNLOCK = "SELECT pg_advisory_unlock(hashtextextended('tenantkit.place ' || %s, 0))"
+KEY = "hashtextextended('tenantkit.place ' || {}, 0)"
+LOCK = f"SELECT pg_advisory_lock({KEY.format('%s')})"
+UNLOCK = f"SELECT pg_advisory_unlock({KEY.format('%s')})"

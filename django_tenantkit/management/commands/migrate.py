@@ -7,6 +7,8 @@ from typing import Any
 from django.core.management.commands import migrate
 from django.db import connections
 
+from ...conf import conf
+from ...lifecycle.migrating.survey import lag, main_connection
 from ..system import as_system
 
 
@@ -18,3 +20,13 @@ class Command(migrate.Command):
             self.check(databases=[options["database"]])  # of the application's login
         with as_system(connections[options["database"]]):
             super().handle(*args, **{**options, "skip_checks": True})
+            if options["verbosity"] and not (options["plan"] or options["check_unapplied"]):
+                self._tell_of_homes(options["database"])
+
+    def _tell_of_homes(self, alias: str) -> None:
+        """Homes of tenants are migrated by another command."""
+        if list(conf.ISOLATIONS) == ["row"] or connections[alias] is not main_connection():
+            return
+        if number := lag():
+            which = "1 tenant has a home that lags" if number == 1 else f"{number} tenants have homes that lag"
+            self.stdout.write(f"{which} behind: `migrate_tenants --all-tenants`.")

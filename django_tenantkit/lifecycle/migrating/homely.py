@@ -1,0 +1,111 @@
+"""One migration in one home, as Django does it, and so that it can be killed: what was done and its record are one
+transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from ...context import tenant_context
+from ...exceptions import HomeMissing
+from ...sql import homes as homes_sql
+from ...sql import migrating as sql
+from ...sql import places as places_sql
+from ..homes import guard_home
+from ..signing import sign_home
+from .plans import Plan, Step
+from .recording import recorded
+
+
+class StateMoved(Exception):
+    """The home is in another state than the plan begins with; nothing was done."""
+
+
+class Home:
+    """A home at work: the connection to it, which is the system's, its schema, its place and its tenant, if it
+    has one."""
+
+    def __init__(self, connection: Any, schema: str, uid: UUID, tenant: Any = None) -> None:
+        self.connection = connection
+        self.schema = schema
+        self.uid = uid
+        self.tenant = tenant
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.tenant.slug if self.tenant is not None else f"ready place {self.uid}"
+
+    def missing(self) -> HomeMissing:
+        """The error where there is no such schema."""
+        return HomeMissing(
+            f"The schema {self.schema} of {self.name} is not there, or has no record of migrations. It was not made "
+            "anew: restore it from a backup."
+        )
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Wait for whoever else is at work on it, also for what a killed process has left running."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(places_sql.LOCK, [str(self.uid)])
+        try:
+            yield
+        finally:
+            if self.connection.connection is not None and not self.connection.connection.closed:
+                with self.connection.cursor() as cursor:
+                    cursor.execute(places_sql.UNLOCK, [str(self.uid)])
+
+    def digest(self) -> str:
+        """The state that it says it is in. Raises `HomeMissing`."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                homes_sql.FIND_HOME,
+                [homes_sql.quoted(self.schema), f"{homes_sql.quoted(self.schema)}.django_migrations"],
+            )
+            if not all(cursor.fetchone()):
+                raise self.missing()
+            cursor.execute(sql.digest_in(self.schema))
+            return str(cursor.fetchone()[0])
+
+
+def run_step(home: Home, plan: Plan, step: Step) -> None:
+    """Run a migration in a home, forwards or backwards, and keep what was sent as its script if it can be shared.
+    Raises `StateMoved`, and whatever the migration raises."""
+    connection, migration = home.connection, step.migration
+    assert migration is not None
+    state = plan.state_before(step)
+    _forget_rows(state)
+    with connection.in_home(home.schema), home.locked():
+        if home.digest() != step.before:
+            raise StateMoved
+        with connection.schema_editor(atomic=migration.atomic) as editor, tenant_context(home.tenant):
+            if migration.atomic:
+                _keep(home, step)
+            with recorded(connection) as recording:
+                (migration.unapply if step.backwards else migration.apply)(state.clone(), editor)
+                for statement in editor.deferred_sql:
+                    editor.execute(statement)
+                editor.deferred_sql.clear()
+                guard_home(connection, home.schema)
+                sign_home(connection, home.schema)
+        if not migration.atomic:
+            _keep(home, step)
+    if step.is_waiting:
+        step.alone, step.schema = recording.obstacle, home.schema
+        step.script = None if step.alone else recording.statements
+
+
+def _keep(home: Home, step: Step) -> None:
+    statements = sql.record(home.schema, step.names, backwards=step.backwards), sql.stamp(home.uid, step.after)
+    with home.connection.cursor() as cursor:
+        cursor.execute(sql.message(statements))
+
+
+def _forget_rows(state: Any) -> None:
+    """What historical managers remember is another tenant's: content types, for one."""
+    for model in state.apps.get_models():
+        for manager in model._meta.managers:
+            if hasattr(manager, "clear_cache"):
+                manager.clear_cache()

@@ -1,0 +1,189 @@
+"""What is to be done in a home, planned once for each state that homes are in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from threading import Lock, local
+from typing import Any, NamedTuple
+
+from django.db.migrations import Migration
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.state import ProjectState
+
+from ...exceptions import TenantkitError
+from ...gate import Key, Loader, split
+from ..homes import digest_of, home_apps
+from .sharing import why_alone
+
+
+class Wanted(NamedTuple):
+    """Where homes are to go: to the newest migrations of all apps, or of one app, or to one migration of it
+    (`zero` for none). With `fake` it is put on record and not done."""
+
+    app_label: str = ""
+    target: str = ""
+    fake: bool = False
+
+
+@dataclass
+class Step:
+    """One migration of a plan, or None where a squashed one is only put on record. `names` are what the record
+    gains or loses by it, `before` and `after` the states of the home. `alone` says why each home runs it by itself;
+    otherwise `script` is what the first home was sent, once there is one, and `schema` that home's."""
+
+    migration: Migration | None
+    backwards: bool
+    names: list[Key]
+    before: str = ""
+    after: str = ""
+    alone: str = ""
+    script: list[str] | None = None
+    schema: str = ""
+
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        return _name(self.names[0] if self.migration is None else _key(self.migration))
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether some home is to go first."""
+        return not self.alone and self.script is None
+
+
+@dataclass
+class Plan:
+    """The way from one state to what is wanted. `states` are those on the way, by digest."""
+
+    digest: str
+    names: list[str]
+    loader: MigrationLoader
+    steps: list[Step]
+    states: dict[str, list[str]]
+    #: Held by the home that goes first.
+    lock: Any = field(default_factory=Lock)
+    _rendered: local = field(default_factory=local)
+
+    @property
+    def end(self) -> str:
+        """The state that it leads to."""
+        return self.steps[-1].after if self.steps else self.digest
+
+    def state_before(self, step: Step) -> ProjectState:
+        """The state of the project's models before a step. Each thread has its own: managers of historical models
+        remember rows."""
+        found: dict[Migration, ProjectState] | None = getattr(self._rendered, "states", None)
+        if found is None:
+            found = self._rendered.states = dict(_states(self))
+        assert step.migration is not None
+        return found[step.migration]
+
+
+class _Planner(MigrationExecutor):
+    """Django's planning, without a connection."""
+
+    def __init__(self, loader: MigrationLoader) -> None:
+        self.loader = loader
+
+
+def plan_from(names: list[str], wanted: Wanted) -> Plan:
+    """The plan for homes that have these migrations on record. Raises `TenantkitError` for a target that there is
+    not."""
+    loader = Loader(names)
+    planner = _Planner(loader)
+    found = planner.migration_plan(_targets(loader, wanted))
+    known = set(map(split, names))
+    apps = home_apps()
+    steps = [Step(None, False, late)] if (late := _unrecorded_squashes(loader, known)) else []
+    for step in steps:
+        known |= set(step.names)
+    for migration, backwards in found:
+        step = Step(migration, backwards, _gained_or_lost(migration, known, backwards))
+        known = known - set(step.names) if backwards else known | set(step.names)
+        if not backwards and (late := _unrecorded_squashes(loader, known)):
+            step.names += late
+            known |= set(late)
+        step.alone = "" if wanted.fake else why_alone(migration, apps)
+        steps.append(step)
+    for step in steps:
+        if wanted.fake or step.migration is None:
+            step.alone, step.script = "", []
+    return _linked(Plan(digest_of(names), names, loader, steps, {}))
+
+
+def _linked(plan: Plan) -> Plan:
+    """The plan with the state before and after each step."""
+    known, digest = set(plan.names), plan.digest
+    for step in plan.steps:
+        names = set(map(_name, step.names))
+        known = known - names if step.backwards else known | names
+        listed = sorted(known)
+        step.before, step.after = digest, digest_of(listed)
+        digest = step.after
+        plan.states[digest] = listed
+    return plan
+
+
+def _targets(loader: MigrationLoader, wanted: Wanted) -> list[Any]:
+    if not wanted.app_label:
+        return list(loader.graph.leaf_nodes())
+    label = wanted.app_label
+    if label not in loader.migrated_apps:
+        raise TenantkitError(f"There is no app {label!r} with migrations.")
+    if not wanted.target:
+        return list(loader.graph.leaf_nodes(label))
+    if wanted.target == "zero":
+        return [(label, None)]
+    try:
+        return [_key(loader.get_migration_by_prefix(label, wanted.target))]
+    except (KeyError, ValueError) as error:
+        raise TenantkitError(
+            f"The app {label!r} has not one migration whose name begins with {wanted.target!r}. `showmigrations "
+            f"{label}` lists them."
+        ) from error
+
+
+def _gained_or_lost(migration: Migration, known: set[Key], backwards: bool) -> list[Key]:
+    own, replaced = _key(migration), list(migration.replaces)
+    if backwards:
+        return [key for key in [own, *replaced] if key in known]
+    return [key for key in replaced if key not in known] or [own]
+
+
+def _unrecorded_squashes(loader: MigrationLoader, known: set[Key]) -> list[Key]:
+    """Squashed migrations of which all that they replace is on record."""
+    return [
+        key
+        for key, migration in loader.replacements.items()
+        if key not in known and all(replaced in known for replaced in migration.replaces)
+    ]
+
+
+def _states(plan: Plan) -> Iterator[tuple[Migration, ProjectState]]:
+    """The state before each step, in the order that Django would follow from the beginning."""
+    nodes = plan.loader.graph.nodes
+    full = _Planner(plan.loader).migration_plan(plan.loader.graph.leaf_nodes(), clean_start=True)
+    todo = {step.migration: step.backwards for step in plan.steps if step.migration is not None}
+    applied = {nodes[key] for key in plan.loader.applied_migrations if key in nodes}
+    state = ProjectState(real_apps=plan.loader.unmigrated_apps)
+    forwards = not any(todo.values())
+    if forwards:
+        for migration, _ in full:
+            if migration in applied:
+                migration.mutate_state(state, preserve=False)
+    for migration, _ in full:
+        if migration in todo:
+            yield migration, state
+            state = migration.mutate_state(state, preserve=True)
+        elif migration in applied and not forwards:
+            migration.mutate_state(state, preserve=False)
+
+
+def _key(migration: Migration) -> Key:
+    return migration.app_label, migration.name
+
+
+def _name(key: Key) -> str:
+    return ".".join(key)

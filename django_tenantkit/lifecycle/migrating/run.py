@@ -1,0 +1,282 @@
+"""Migrating homes: in waves, by several workers, each home for itself."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from threading import Lock, Thread
+from typing import Any
+from uuid import UUID
+
+from django.db import Error, models
+from django.db.models.functions import Now
+
+from ...context import contained, logger, tenant_context
+from ...exceptions import HomeMissing, MigratingRefused, TenantkitError
+from ...models import MigrationState, Place, PlaceState, get_tenant_model
+from ..homes import applied_in, digest_of
+from .homely import Home, StateMoved, run_step
+from .places import reach
+from .plans import Plan, Wanted, plan_from
+from .replaying import next_segment, send
+from .survey import State, main_connection, refuse_without_main, run_lock, survey
+
+#: After so many homes a worker connects anew: a backend remembers every table that it saw.
+HOMES_PER_CONNECTION = 200
+
+#: How often the state of a home may turn out to be another one.
+_ROUNDS = 5
+
+#: Told after each home: how many are done, of how many, and the name of the last.
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run goes about it. `canary` homes go first, and if one of them fails no other follows; then come waves
+    of `wave` homes (0: all at once). The run stops when more than `stop_after` homes have failed, or that share of
+    all homes if `stop_after_percent`; None: never. `wait`: seconds for which another run is waited for."""
+
+    workers: int = 2
+    canary: int = 0
+    wave: int = 0
+    stop_after: float | None = None
+    stop_after_percent: bool = False
+    wait: float = 10.0
+
+
+@dataclass
+class Outcome:
+    """How it went with one home. `error` is empty where it is as wanted, `seconds` None where it was not reached."""
+
+    uid: UUID
+    name: str
+    seconds: float | None = None
+    error: str = ""
+
+
+@dataclass
+class Report:
+    """What a run found and did. `stopped`: why homes were left out, or empty."""
+
+    states: list[State]
+    outcomes: list[Outcome] = field(default_factory=list)
+    stopped: str = ""
+
+    @property
+    def failed(self) -> list[Outcome]:
+        """The homes that are not as wanted, for they failed."""
+        return [one for one in self.outcomes if one.error]
+
+    @property
+    def done(self) -> list[Outcome]:
+        """The homes that are as wanted by this run."""
+        return [one for one in self.outcomes if one.seconds is not None and not one.error]
+
+    @property
+    def left(self) -> list[Outcome]:
+        """The homes that were not reached."""
+        return [one for one in self.outcomes if one.seconds is None]
+
+
+def migrate_tenants(
+    uids: Iterable[UUID] | None = None,
+    wanted: Wanted | None = None,
+    options: Options | None = None,
+    *,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Bring the homes of tenants, or those with these uids, to the project's migrations, ready places too. One that
+    fails is left as it was before the migration that failed, noted in its `Place`, and does not keep the others.
+    Called again it goes on.
+
+    Raises `MigratingRefused` while another run is at work, where the main database is not migrated, and where the
+    target is not clear.
+    """
+    given = None if uids is None else list(uids)
+    with main_connection().as_system():
+        report = Report(survey(wanted, given))
+        if dry_run or not any(state.lags for state in report.states):
+            return report
+        with run_lock((options or Options()).wait):
+            report = Report(survey(wanted, given))
+            refuse_without_main(state.plan for state in report.states if state.plan is not None)
+            _Run(report, wanted or Wanted(), options or Options(), progress).go(given)
+    return report
+
+
+class _Run:
+    def __init__(self, report: Report, wanted: Wanted, options: Options, progress: Progress | None) -> None:
+        self.report = report
+        self.wanted = wanted
+        self.options = options
+        self.progress = progress
+        self.lock = Lock()
+        self.plans: dict[str, Plan] = {}
+        self.tenants: dict[UUID, Any] = {}
+        self.finished = 0
+
+    def go(self, uids: list[UUID] | None) -> None:
+        lagging = [state for state in self.report.states if state.lags]
+        for state in lagging:
+            if state.plan is not None:
+                self._know(state.plan)
+        places = Place.objects.filter(
+            state__in=[PlaceState.READY, PlaceState.TAKEN], migrations__in=[state.digest for state in lagging]
+        )
+        # Tenants first, the smaller uid first: a canary is to have rows.
+        found = list((places if uids is None else places.filter(pk__in=uids)).order_by("-state", "pk"))
+        self.tenants = {
+            tenant.uid: tenant
+            for tenant in get_tenant_model()._base_manager.filter(uid__in=[place.pk for place in found])
+        }
+        pairs = [(place, Outcome(place.pk, self._name(place))) for place in found]
+        self.report.outcomes += [outcome for _, outcome in pairs]
+        for number, wave in enumerate(_waves(pairs, self.options)):
+            self._work_off(wave)
+            if not self.report.stopped and self.options.canary and not number and self.report.failed:
+                self.report.stopped = "a canary failed"
+            if self.report.stopped:
+                return
+
+    def _name(self, place: Place) -> str:
+        tenant = self.tenants.get(place.pk)
+        return tenant.slug if tenant is not None else f"ready place {place.pk}"
+
+    def _work_off(self, wave: Sequence[tuple[Place, Outcome]]) -> None:
+        queue = deque(wave)
+        workers = [Thread(target=self._worker, args=[queue]) for _ in range(min(self.options.workers, len(wave)))]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+
+    def _worker(self, queue: deque[tuple[Place, Outcome]]) -> None:
+        connection = main_connection()  # a thread has connections of its own
+        try:
+            with connection.as_system(), contained("migrate_tenants"), tenant_context(None):
+                number = 0
+                while queue and not self.report.stopped:
+                    with suppress(IndexError):
+                        self._do(*queue.popleft())
+                    number += 1
+                    if number % HOMES_PER_CONNECTION == 0:
+                        connection.close()
+        except Exception as error:
+            logger.exception("A worker of migrate_tenants ended")
+            self.report.stopped = f"a worker ended: {error}"
+        finally:
+            connection.close()
+
+    def _do(self, place: Place, outcome: Outcome) -> None:
+        began = time.monotonic()
+        try:
+            with reach(place, self.tenants.get(place.pk)) as home:
+                self._bring(home, place.migrations)
+        except Exception as error:
+            logger.warning("migrate_tenants: %s failed", outcome.name, exc_info=True)
+            outcome.error = " ".join(f"{type(error).__name__}: {error}".split())
+        outcome.seconds = round(time.monotonic() - began, 4)
+        if outcome.error:
+            _note_failure(place, outcome)
+        with self.lock:
+            self.finished += 1
+            self._consider_stopping()
+            if self.progress is not None:
+                self.progress(self.finished, len(self.report.outcomes), outcome.name)
+
+    def _consider_stopping(self) -> None:
+        limit = self.options.stop_after
+        if limit is None or self.report.stopped:
+            return
+        if self.options.stop_after_percent:
+            limit = limit * len(self.report.outcomes) / 100
+        if (failed := len(self.report.failed)) > limit:
+            self.report.stopped = f"{failed} homes failed"
+
+    def _bring(self, home: Home, digest: str) -> None:
+        """All that is to be done in a home, whose place says that it is in the state `digest`. The home's own record
+        is believed, and not the place."""
+        replays = True
+        for _ in range(_ROUNDS):
+            plan = self.plans.get(digest) or self._ask(home)
+            try:
+                _follow(home, plan, replays)
+                return
+            except StateMoved:
+                digest = self._ask(home).digest
+            except HomeMissing:
+                raise
+            except Error:
+                if not replays:
+                    raise
+                replays = False  # a home that differs from the first one; Django's own way says what is wrong
+                digest = self._ask(home).digest
+        raise TenantkitError(f"The state of {home.name} changes meanwhile. Is somebody else migrating it?")
+
+    def _ask(self, home: Home) -> Plan:
+        """The plan for the state that a home says it is in; its place is put right."""
+        home.digest()
+        names = applied_in(home.connection, home.schema)
+        digest = digest_of(names)
+        with self.lock:
+            plan = self.plans.get(digest)
+            if plan is None:
+                plan = plan_from(names, self.wanted)
+                self._know(plan)
+        Place.objects.filter(pk=home.uid).update(migrations=digest)
+        return plan
+
+    def _know(self, plan: Plan) -> None:
+        """Keep a plan, and the states on its way, which places will name."""
+        self.plans[plan.digest] = plan
+        states = {plan.digest: plan.names, **plan.states}
+        MigrationState.objects.bulk_create(
+            [MigrationState(digest=digest, names=names) for digest, names in states.items()], ignore_conflicts=True
+        )
+
+
+def _follow(home: Home, plan: Plan, replays: bool) -> None:
+    """Do the steps of a plan: in one message what was recorded, the others one by one."""
+    place = 0
+    while place < len(plan.steps):
+        step = plan.steps[place]
+        if replays and (segment := next_segment(plan, place)):
+            send(home, segment)
+            place += len(segment)
+        elif step.migration is None or (replays and step.is_waiting):
+            with plan.lock:
+                if step.migration is None:
+                    send(home, [step])
+                    place += 1
+                elif step.is_waiting:
+                    run_step(home, plan, step)
+                    place += 1
+        else:
+            run_step(home, plan, step)
+            place += 1
+
+
+def _waves(pairs: Sequence[Any], options: Options) -> Iterator[Sequence[Any]]:
+    """The canaries, and then the others in waves."""
+    if options.canary:
+        yield pairs[: options.canary]
+    rest = pairs[options.canary :]
+    size = options.wave or len(rest) or 1
+    for start in range(0, len(rest), size):
+        yield rest[start : start + size]
+
+
+def _note_failure(place: Place, outcome: Outcome) -> None:
+    """In the ledger, if the database can be reached."""
+    with suppress(Error):
+        Place.objects.filter(pk=place.pk).update(
+            attempts=models.F("attempts") + 1, seconds=outcome.seconds, error=outcome.error, updated_at=Now()
+        )
+
+
+__all__ = ["MigratingRefused", "Options", "Outcome", "Report", "migrate_tenants"]

@@ -1,0 +1,53 @@
+"""Which migrations do the same in every home, so that their SQL can be recorded in one and sent to the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.db.migrations import Migration, operations
+from django.db.models import NOT_PROVIDED
+
+#: Operations of Django's whose SQL follows from the state of the project. These classes and no subclasses of them.
+_KNOWN = frozenset(
+    getattr(operations, name) for name in operations.__all__ if name not in ("RunPython", "SeparateDatabaseAndState")
+)
+
+#: Defaults that are the same each time they are called.
+_CONSTANT = (dict, list, set, tuple, str, bytes, int, float, bool)
+
+
+def why_alone(migration: Migration, home_apps: Iterable[str]) -> str:
+    """Why a migration runs in each home by itself; empty where its SQL can be shared."""
+    if not migration.atomic:
+        return "it is not atomic"
+    at_home = migration.app_label in home_apps
+    return next((reason for one in _flat(migration.operations) if (reason := _why(one, at_home))), "")
+
+
+def _flat(given: Iterable[Any]) -> Iterator[Any]:
+    for operation in given:
+        if type(operation) is operations.SeparateDatabaseAndState:
+            yield from _flat(operation.database_operations)
+        else:
+            yield operation
+
+
+def _why(operation: Any, at_home: bool) -> str:
+    kind = type(operation)
+    if kind is operations.RunPython:
+        runs = at_home and operation.hints.get("homes") is not False
+        return "RunPython" if runs else ""
+    if kind not in _KNOWN:
+        return f"{kind.__name__} is not one of Django's operations"
+    field = getattr(operation, "field", None)
+    if at_home and kind in (operations.AddField, operations.AlterField) and _fills_rows_differently(field):
+        return f"the default of {operation.name} is called for each"
+    return ""
+
+
+def _fills_rows_differently(field: Any) -> bool:
+    if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False):
+        return True
+    default = getattr(field, "default", NOT_PROVIDED)
+    return callable(default) and default is not NOT_PROVIDED and default not in _CONSTANT

@@ -1,0 +1,95 @@
+"""Migrations of many homes: which states there are, and the message that brings a home from one to the next.
+
+A message that its client did not live to see the end of is finished by the server all the same. So what makes it
+harmless comes first in it: the lock on the place, and the comparison of what the home has on record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from .homes import quoted
+from .places import KEY as PLACE_KEY
+from .session import literal
+
+#: The states that homes are in, how many are, and how many of them are tenants'. All of them, or those of some tenants.
+SURVEY = """
+SELECT found.migrations, state.names, found.places, found.tenants
+FROM (
+    SELECT migrations, count(*) AS places, count(*) FILTER (WHERE state = 'taken') AS tenants
+    FROM django_tenantkit_place
+    WHERE state IN ('ready', 'taken') AND (%(uids)s::uuid[] IS NULL OR uid = ANY (%(uids)s::uuid[]))
+    GROUP BY migrations
+) AS found
+LEFT JOIN django_tenantkit_migrationstate AS state ON state.digest = found.migrations
+ORDER BY found.places DESC, found.migrations
+"""
+
+#: What a home has on record, and its digest as `lifecycle/homes.py` makes it.
+_DIGEST = """encode(sha256(convert_to(coalesce(string_agg(
+    DISTINCT app || '.' || name, E'\\n' ORDER BY app || '.' || name), ''), 'UTF8')), 'hex')"""
+
+#: What an error of `check` begins with, before the digest that was found instead.
+MOVED = "tenantkit moved: "
+
+#: What there is a message of its own for.
+TRY_LOCK = "SELECT pg_advisory_lock(%s)"
+UNLOCK = "SELECT pg_advisory_unlock(%s)"
+
+
+def ledger(schema: str) -> str:
+    """The table of a home with its record of migrations."""
+    return f"{quoted(schema)}.django_migrations"
+
+
+def digest_in(schema: str) -> str:
+    """The query for the digest of what a home has on record."""
+    return f'SELECT {_DIGEST} FROM (SELECT app, name COLLATE "C" FROM {ledger(schema)}) AS record'
+
+
+def begin(schema: str, uid: UUID) -> str:
+    """The first statement of a message: its path, its lock until the end, and an error if the home is missing."""
+    path = literal(f"{quoted(schema)}, public")
+    return (
+        f"SELECT {literal(quoted(schema))}::regnamespace, set_config('search_path', {path}, true), "
+        f"pg_advisory_xact_lock({PLACE_KEY.format(literal(str(uid)))})"
+    )
+
+
+def check(schema: str, digest: str) -> str:
+    """A statement that fails where the home is in another state: a text that is no number says which."""
+    return (
+        f"SELECT (CASE WHEN digest = {literal(digest)} THEN '0' ELSE {literal(MOVED)} || digest END)::int "
+        f"FROM ({digest_in(schema)}) AS found (digest)"
+    )
+
+
+def record(schema: str, names: Iterable[tuple[str, str]], *, backwards: bool = False) -> str:
+    """The statement with which a home has these migrations on record, or no longer."""
+    pairs = ", ".join(f"({literal(app)}, {literal(name)})" for app, name in names)
+    if backwards:
+        return f"DELETE FROM {ledger(schema)} WHERE (app, name) IN ({pairs})"
+    return (
+        f"INSERT INTO {ledger(schema)} (app, name, applied) SELECT app, name, clock_timestamp() "
+        f"FROM (VALUES {pairs}) AS done (app, name)"
+    )
+
+
+def stamp(uid: UUID, digest: str) -> str:
+    """The statement that notes the state of a place, at the end of the work on it."""
+    return (
+        f"UPDATE django_tenantkit_place SET migrations = {literal(digest)}, error = '', updated_at = now(), "
+        "attempts = attempts + 1, seconds = round(extract(epoch FROM clock_timestamp() - now())::numeric, 4) "
+        f"WHERE uid = {literal(str(uid))}"
+    )
+
+
+#: Deferred references are looked at between two migrations, as at the end of a transaction.
+SETTLE = "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED"
+
+
+def message(statements: Iterable[Any]) -> str:
+    """Statements as one. Each ends with a line of its own: it may end with a comment."""
+    return "\n;\n".join(str(statement) for statement in statements)
