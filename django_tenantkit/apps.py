@@ -22,13 +22,14 @@ class TenantkitConfig(AppConfig):
     def ready(self) -> None:
         """Refuse foreign engines, register the checks, notice changes, guard databases that are migrated."""
         from . import access, checks, lookup, sessions  # noqa: F401
-        from .lifecycle import guard
+        from .lifecycle import finished, guard
 
         access.connect()
         lookup.connect()
         sessions.connect()
         connection_created.connect(refuse_foreign_engine, dispatch_uid="django_tenantkit.engine")
         pre_migrate.connect(guard.before_migrate, sender=self, dispatch_uid="django_tenantkit.guard")
+        post_migrate.connect(finished.forget, sender=self, dispatch_uid="django_tenantkit.finished")
         post_migrate.connect(guard.after_migrate, sender=self, dispatch_uid="django_tenantkit.guard")
 
 

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connections, router, transaction
+from django.db import Error, connections, router, transaction
 from django.utils import timezone
 
 from ..conf import conf
 from ..exceptions import TenantkitError
-from ..fields import uuid7
 from ..isolation.schema import left_name, schema_name
 from ..models import MigrationState, Place, PlaceState, TenantIsolation, TenantStatus
 from ..sql import places as sql
-from ..sql.homes import drop_schema, rename_schema
+from ..sql.homes import FIND_HOME, drop_schema, quoted, rename_schema
 from . import homes
+from .finished import finished
+from .signing import sign_home
 
 
 def make_place(isolation: str, server: str = "", uid: UUID | None = None, *, ready: bool = True) -> Place:
@@ -32,15 +33,19 @@ def make_place(isolation: str, server: str = "", uid: UUID | None = None, *, rea
     if isolation != TenantIsolation.SCHEMA or server:
         raise TenantkitError(f"No place of the isolation {isolation!r} can be made on {server or 'the main server'}.")
     connection: Any = connections[router.db_for_write(Place)]
-    uid = uid or uuid7()
-    with connection.as_system(), _alone(connection, uid):
-        place, _ = Place.objects.get_or_create(pk=uid, defaults={"isolation": isolation, "database": server})
-        if place.state == PlaceState.MAKING:
-            _make(connection, place)
+    with connection.as_system():
+        if uid is None:
+            return _make(connection, Place(isolation=isolation, database=server), ready)
+        with _alone(connection, uid):
+            place = Place.objects.filter(pk=uid).first() or Place(uid=uid, isolation=isolation, database=server)
+            if place.state != PlaceState.MAKING:
+                return place
+            if not place.migrations:
+                return _make(connection, place, ready)
             if ready:
                 place.state = PlaceState.READY
                 place.save(update_fields=["state", "updated_at"])
-    return place
+            return place
 
 
 @contextmanager
@@ -56,21 +61,55 @@ def _alone(connection: Any, uid: UUID) -> Iterator[None]:
                 cursor.execute(sql.UNLOCK, [str(uid)])
 
 
-def _make(connection: Any, place: Place) -> None:
-    began = time.monotonic()
-    place.attempts += 1
-    place.save(update_fields=["attempts", "updated_at"])
+def _make(connection: Any, place: Place, ready: bool) -> Place:
+    """Make a home and note it, all in one message, or else by migrations."""
+    schema = schema_name(place.uid)
+    place.state = PlaceState.READY if ready else PlaceState.MAKING
     try:
-        homes.migrate_home(connection, schema_name(place.uid))
+        made = finished(connection)
+        with connection.cursor() as cursor:
+            cursor.execute(FIND_HOME, [quoted(schema), quoted(schema)])
+            is_begun = cursor.fetchone()[0]
+        if made.snapshot is None or is_begun:
+            _migrate(connection, place, schema)
+        else:
+            table = connection.ops.quote_name(Place._meta.db_table)
+            noted, timed = sql.made(table, place, made.digest)
+            with connection.cursor() as cursor:
+                cursor.execute(f"{noted};\n{made.snapshot.script(schema)}\n{timed}")
     except Exception as error:
-        place.error = f"{type(error).__name__}: {error}"
-        place.save(update_fields=["error", "updated_at"])
+        _note_failure(place, error)
         raise
-    names = homes.applied_in(connection, schema_name(place.uid))
+    return Place.objects.get(pk=place.uid)
+
+
+def _migrate(connection: Any, place: Place, schema: str) -> None:
+    began = time.monotonic()
+    homes.migrate_home(connection, schema)
+    sign_home(connection, schema)
+    names = homes.applied_in(connection, schema)
     digest = homes.digest_of(names)
     MigrationState.objects.get_or_create(digest=digest, defaults={"names": names})
-    place.migrations, place.error, place.seconds = digest, "", round(time.monotonic() - began, 3)
-    place.save(update_fields=["migrations", "error", "seconds", "updated_at"])
+    seconds = round(time.monotonic() - began, 3)
+    noted = {
+        "state": place.state,
+        "migrations": digest,
+        "seconds": seconds,
+        "attempts": place.attempts + 1,
+        "error": "",
+    }
+    Place.objects.update_or_create(
+        pk=place.uid,
+        defaults=noted,
+        create_defaults={**noted, "isolation": place.isolation, "database": place.database},
+    )
+
+
+def _note_failure(place: Place, error: Exception) -> None:
+    with suppress(Error):  # where the database is out of reach, that is what is raised
+        place.state, place.attempts = PlaceState.MAKING, place.attempts + 1
+        place.error = f"{type(error).__name__}: {error}"
+        place.save()
 
 
 def take_place(isolation: str, server: str = "", uid: UUID | None = None) -> UUID | None:

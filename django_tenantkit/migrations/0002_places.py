@@ -16,6 +16,8 @@ class Migration(migrations.Migration):
             fields=[
                 ("digest", models.CharField(max_length=64, primary_key=True, serialize=False)),
                 ("names", models.JSONField(default=list)),
+                ("made_for", models.CharField(blank=True, max_length=64)),
+                ("script", models.JSONField(null=True)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),

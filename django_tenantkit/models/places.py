@@ -57,10 +57,13 @@ class Place(models.Model):
 
 class MigrationState(models.Model):
     """A set of migrations that are applied in places: `names` lists them as `app.name`, and `digest` stands for
-    them. So one query tells which places lag behind."""
+    them. So one query tells which places lag behind. `script` makes a home in that state, see `lifecycle/finished.py`;
+    it is good for what `made_for` stands for, and None where a home is made by its migrations."""
 
     digest: models.CharField[Any, Any] = models.CharField(max_length=64, primary_key=True)
     names: models.JSONField[Any, Any] = models.JSONField(default=list)
+    made_for: models.CharField[Any, Any] = models.CharField(max_length=64, blank=True)
+    script: models.JSONField[Any, Any] = models.JSONField(null=True)
     created_at: models.DateTimeField[Any, datetime] = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
