@@ -8,7 +8,7 @@ from decimal import Decimal
 from django_tenantkit.context import tenant_context
 from django_tenantkit.models import Tenant
 
-from . import data, pages, queries, requests
+from . import data, pages, provisioning, queries, requests
 from .method import Figure, Figures, excess_ratio, measure, ratio
 from .report import COUNTED, CPU, WALL, Result
 
@@ -19,7 +19,7 @@ Comparison = Callable[[int], Sequence[Result]]
 Results = Callable[[str, Figures, float | None], Sequence[Result]]
 
 #: Targets that are not a query's.
-LARGE_AT_MOST, PAGE_AT_MOST, REQUEST_AT_MOST = 1.10, 1.05, 3.00
+LARGE_AT_MOST, PAGE_AT_MOST, REQUEST_AT_MOST, PROVISION_AT_MOST = 1.10, 1.05, 3.00, 1.00
 
 
 def comparisons(tenant: Tenant) -> Mapping[str, Comparison]:
@@ -34,6 +34,7 @@ def comparisons(tenant: Tenant) -> Mapping[str, Comparison]:
         **_of_requests("member's request", None, in_memory.of_a_member, in_database.of_a_member),
         **_of_a_page(tenant),
         **_of_queries(queries.writes, tenant),
+        "provision a schema": _of_provisioning,
     }
 
 
@@ -90,6 +91,11 @@ def _of_a_page(tenant: Tenant) -> dict[str, Comparison]:
     name, sent = "request of five queries, all layers", pages.Pages(tenant)
     works = [sent.plain(tenant), sent.ours()]
     return {name: lambda blocks: _of_all_that_works(name, measure(works, blocks, ratio), PAGE_AT_MOST)}
+
+
+def _of_provisioning(blocks: int) -> Sequence[Result]:
+    with provisioning.works() as works:
+        return [Result("provision a schema", measure(works, blocks, ratio).wall, WALL, PROVISION_AT_MOST)]
 
 
 def _of_requests(

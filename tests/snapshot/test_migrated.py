@@ -14,6 +14,7 @@ from django.db.models.functions import Lower
 
 from django_tenantkit.constraints import TenantUniqueConstraint
 from django_tenantkit.fields import TenantReference
+from django_tenantkit.lifecycle.homes import migrate_home
 from django_tenantkit.lifecycle.snapshot import Snapshot, differences, take
 from tests.guard.migrating import Project, Version, key_of, superuser
 
@@ -172,3 +173,18 @@ def test_what_went_through_migrations_is_copied_too() -> None:
         assert admin.execute(f"INSERT INTO {COPY}.regions_of_us (name) VALUES ('new') RETURNING id").fetchall() == [
             (3,)
         ]
+
+
+def test_a_tenants_home_is_copied() -> None:
+    """With the guard of tables that have no tenant's column, whose policies say the home's name."""
+    with connection.as_system():
+        migrate_home(connection, MIGRATED)
+        migrate_home(connection, AGAIN)
+    assert found(MIGRATED, AGAIN) == []
+    copied()
+    assert found(AGAIN, COPY) == []
+    with superuser() as admin:
+        counts = [
+            admin.execute(f"SELECT count(*) FROM {schema}.django_migrations").fetchone() for schema in (MIGRATED, COPY)
+        ]
+    assert counts[0] == counts[1] != (0,)

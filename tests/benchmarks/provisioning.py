@@ -1,0 +1,67 @@
+"""A schema made from a snapshot, rows and all, against the statements that its migrations ran, without rows.
+Both go in one message, and are rolled back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from django.db import connection, transaction
+
+from django_tenantkit.lifecycle.homes import migrate_home
+from django_tenantkit.lifecycle.snapshot import differences, take
+
+from .method import Work
+
+REFERENCE, COPY = "reference_0001", "copied_0002"
+
+#: What makes something; the rest asks, or writes down what was migrated.
+_DDL = re.compile(r"\s*(CREATE|ALTER|COMMENT|DROP|DO|GRANT|REVOKE)\b")
+
+
+@contextmanager
+def works() -> Iterator[list[Work]]:
+    """The bare statements, and the snapshot's."""
+    with connection.as_system():
+        statements = recorded()
+        with transaction.atomic(), connection.cursor() as cursor:
+            script = take(cursor, REFERENCE).script(COPY)
+        bare = ";".join([f"SET LOCAL search_path = {COPY}, public", *statements]).replace(REFERENCE, COPY)
+        try:
+            for text in (bare, script):
+                refuse_another(text)
+            yield [lambda: run(bare), lambda: run(script)]
+        finally:
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET client_min_messages = warning; DROP SCHEMA {REFERENCE} CASCADE")
+
+
+def recorded() -> list[str]:
+    """Migrate the reference, and return the statements that made something."""
+    connection.force_debug_cursor = True
+    connection.queries_log.clear()
+    try:
+        migrate_home(connection, REFERENCE)
+        log = [str(query["sql"]).rstrip(";") for query in connection.queries_log]
+    finally:
+        connection.force_debug_cursor = False
+    return [statement for statement in log if _DDL.match(statement)]
+
+
+def refuse_another(text: str) -> None:
+    """Both sides do the same work."""
+    raw = connection.connection
+    with raw.transaction(force_rollback=True):
+        cursor = psycopg.ClientCursor(raw)
+        cursor.execute(text.encode())
+        if found := differences(cursor, REFERENCE, COPY):
+            raise RuntimeError(f"provision a schema: one side makes another schema: {found[:3]}")
+
+
+def run(text: str) -> None:
+    """Send one message, and undo it."""
+    raw = connection.connection
+    with raw.transaction(force_rollback=True):
+        psycopg.ClientCursor(raw).execute(text.encode())
