@@ -117,6 +117,14 @@ class Settings:
         "How many schemas and databases `fill_pool` keeps ready, by isolation: `{'schema': 5}`. Who signs up takes one "
         "and makes none.",
     )
+    SCHEMA_LIMIT = Setting(
+        1000,
+        "How many schemas of tenants one database may have: beyond it connections need much memory, and `pg_dump` of "
+        "the whole database locks. No more are made; TENANTKIT_SERVERS names other databases.",
+    )
+    SCHEMAS_PER_CONNECTION = Setting(
+        100, "After how many tenants' schemas a connection is closed at the end of a request, to free the memory."
+    )
     GRACE_DAYS = Setting(30, "Days for which a schema or database that a tenant left is kept before it is dropped.")
 
     BASE_DOMAIN: Setting[str | list[str]] = Setting(

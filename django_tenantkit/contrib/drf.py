@@ -23,9 +23,9 @@ from rest_framework.settings import api_settings
 from ..context import get_current_tenant
 from ..duplicates import find_duplicate
 from ..exceptions import JobFailed, ProvisioningRefused, TenantStatusRefused
-from ..lifecycle.provision import provision
+from ..lifecycle.provision import sign_up
 from ..lifecycle.suspend import resume, suspend
-from ..models import AbstractTenant, get_tenant_model
+from ..models import AbstractTenant, Job, JobState, TenantStatus, get_tenant_model
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -71,6 +71,7 @@ class TenantSerializer(serializers.Serializer[AbstractTenant]):
     slug = serializers.CharField(max_length=63)
     name = serializers.CharField(max_length=200, required=False)
     plan = serializers.CharField(max_length=50, required=False, allow_blank=True)
+    isolation = serializers.CharField(max_length=20, required=False)
     status = serializers.CharField(read_only=True)
     created_at = serializers.DateTimeField(read_only=True)
     domain = serializers.CharField(max_length=253, required=False, write_only=True)
@@ -78,17 +79,25 @@ class TenantSerializer(serializers.Serializer[AbstractTenant]):
 
     def create(self, validated_data: dict[str, Any]) -> AbstractTenant:
         """Provision. A name that cannot be had is a `ValidationError`. The same request sent again goes on
-        where a failed step left the first."""
+        where a failed step left the first. Where no schema or database is ready for it, what is returned is not
+        saved, and `fill_pool` goes on."""
         try:
-            return provision(**validated_data)
+            job = sign_up(**validated_data)
+            return job.tenant if job.state == JobState.DONE else _waiting(job)
         except ProvisioningRefused as error:
             raise ValidationError({api_settings.NON_FIELD_ERRORS_KEY: [str(error)]}) from error
         except JobFailed as error:
             raise APIException(str(error)) from error
 
 
+def _waiting(job: Job) -> AbstractTenant:
+    wanted = {name: job.arguments[name] for name in ("name", "plan", "isolation")}
+    return get_tenant_model()(uid=None, slug=job.slug, status=TenantStatus.PROVISIONING, created_at=None, **wanted)
+
+
 class TenantViewSet(mixins.ListModelMixin, mixins.CreateModelMixin, viewsets.GenericViewSet[AbstractTenant]):
-    """For operators: `GET /` lists tenants, `POST /` provisions one, `POST /SLUG/suspend/` locks it and
+    """For operators: `GET /` lists tenants, `POST /` provisions one (202 where it has to wait for a schema or a
+    database, see `fill_pool`), `POST /SLUG/suspend/` locks it and
     `POST /SLUG/resume/` lets it work again. It neither changes nor deletes tenants. Route it where no
     tenant is named, and subclass it for permissions or fields of your own."""
 
@@ -105,6 +114,13 @@ class TenantViewSet(mixins.ListModelMixin, mixins.CreateModelMixin, viewsets.Gen
     def get_queryset(self) -> models.QuerySet[AbstractTenant]:
         """All tenants by slug."""
         return get_tenant_model()._default_manager.order_by("slug")
+
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """DRF's own; 202 and not 201 for a tenant that is yet to be."""
+        response = super().create(request, *args, **kwargs)
+        if response.data["uid"] is None:
+            response.status_code = status.HTTP_202_ACCEPTED
+        return response
 
     @action(detail=True, methods=["post"])
     def suspend(self, request: Request, **kwargs: Any) -> Response:

@@ -34,6 +34,7 @@ def make_place(isolation: str, server: str = "", uid: UUID | None = None, *, rea
         raise TenantkitError(f"No place of the isolation {isolation!r} can be made on {server or 'the main server'}.")
     connection: Any = connections[router.db_for_write(Place)]
     with connection.as_system():
+        _refuse_too_many(server)
         if uid is None:
             return _make(connection, Place(isolation=isolation, database=server), ready)
         with _alone(connection, uid):
@@ -46,6 +47,16 @@ def make_place(isolation: str, server: str = "", uid: UUID | None = None, *, rea
                 place.state = PlaceState.READY
                 place.save(update_fields=["state", "updated_at"])
             return place
+
+
+def _refuse_too_many(server: str) -> None:
+    places = Place.objects.filter(isolation=TenantIsolation.SCHEMA, database=server)
+    found = places.exclude(state=PlaceState.GONE).count()
+    if found >= conf.SCHEMA_LIMIT:
+        raise TenantkitError(
+            f"There are {found} schemas of tenants on {server or 'the main server'}, as many as TENANTKIT_SCHEMA_LIMIT "
+            "allows. Name another database in TENANTKIT_SERVERS."
+        )
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Permission
 from rest_framework.test import APIClient
 
 from django_tenantkit import tenant_context
-from django_tenantkit.models import Job, Membership, Tenant, TenantStatus
+from django_tenantkit.models import Job, JobState, Membership, Tenant, TenantStatus
 from tests.drf.operators import TenantViewSet
 
 pytestmark = pytest.mark.django_db
@@ -52,6 +52,7 @@ def test_list(api, acme, globex):
         "slug": "acme",
         "name": "Acme",
         "plan": "",
+        "isolation": "row",
         "status": "active",
         "created_at": acme.created_at.isoformat().replace("+00:00", "Z"),
     }
@@ -65,6 +66,19 @@ def test_create_provisions(api):
     tenant = Tenant.objects.get(slug="new")
     assert (tenant.name, tenant.plan) == ("New", "pro")
     assert Membership.objects.get(tenant=tenant).user.email == "a@new.org"
+
+
+def test_a_tenant_that_has_to_wait_for_a_schema(api, settings):
+    settings.TENANTKIT_ISOLATIONS = ["row", "schema"]
+    response = api.post("/tenants/", {"slug": "new", "isolation": "schema"})
+    assert response.status_code == 202
+    assert (response.json()["uid"], response.json()["status"]) == (None, "provisioning")
+    assert Job.objects.get().state == JobState.WAITING
+    assert not Tenant.objects.filter(slug="new").exists()
+
+
+def test_an_isolation_that_there_is_not(api):
+    assert "TENANTKIT_ISOLATIONS" in str(api.post("/tenants/", {"slug": "new", "isolation": "schema"}).json())
 
 
 def test_create_with_a_domain(api):
