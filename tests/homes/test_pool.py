@@ -259,3 +259,19 @@ class TestLeaving:
         leave_place(acme, days=0)
         drop_left_places()
         assert take_place("schema", uid=acme.uid) is None
+
+    def test_the_command_asks_for_the_slug_again(self, acme):
+        ran = Ran("retire_home", "acme")
+        assert (ran.code, "--yes-retire acme" in ran.complaint) == (2, True)
+        assert Place.objects.get().state == PlaceState.TAKEN
+
+    def test_the_command_takes_it_away_and_brings_it_back(self, acme):
+        suspend(acme)
+        assert "is leaving; it is dropped after" in Ran("retire_home", "acme", "--yes-retire", "acme").out
+        assert "is taken." in Ran("retire_home", "acme", "--undo").out
+        with tenant_context(acme):
+            assert Customer.objects.count() == 1
+
+    def test_the_command_refuses_one_in_use(self, acme):
+        ran = Ran("retire_home", "acme", "--yes-retire", "acme")
+        assert (ran.code, "suspend_tenant acme" in ran.complaint) == (2, True)
