@@ -38,7 +38,8 @@ def project_with_postgresql(tmp_path: Path, request: pytest.FixtureRequest) -> I
     user = getattr(request, "param", embedded.SUPERUSER)
     with embedded.start() as server:
         if user != embedded.SUPERUSER:
-            with psycopg.connect(host=str(server.socket_directory), user=embedded.SUPERUSER, dbname="postgres") as admin:
+            address = {"host": str(server.socket_directory), "user": embedded.SUPERUSER, "dbname": "postgres"}
+            with psycopg.connect(**address) as admin:
                 admin.execute(f"CREATE ROLE {user} LOGIN CREATEROLE CREATEDB")
         project = Project(tmp_path, PGHOST=str(server.socket_directory), PGUSER=user)
         yield project

@@ -147,7 +147,8 @@ def postgresql(binaries: Path = BINARIES, **parameters: str) -> Iterator[Server]
         user = "postgres" if os.getuid() == 0 else None
         if user:
             shutil.chown(directory, user, user)
-        _run(user, binaries / "initdb", "-D", str(data), "--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8")
+        made_so = ["--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8"]
+        _run(user, binaries / "initdb", "-D", str(data), *made_so)
         rules = ["local all postgres trust", f"local {ASKS_PASSWORD} all scram-sha-256", "local all all trust"]
         (data / "pg_hba.conf").write_text("\n".join([*rules, ""]))
         told = {"fsync": "off", "listen_addresses": "", "unix_socket_directories": directory, "port": "5432"}
