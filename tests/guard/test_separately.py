@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 from django.db import migrations, models
 
 from django_tenantkit.constraints import GlobalRows
 from django_tenantkit.fields import TenantField
-from tests.guard.migrating import Project, Version, catalog, superuser
+from tests.guard.migrating import Project, Version, catalog
 from tests.guard.test_migrating import project_operations, squashed
 
 CASCADE = models.CASCADE
