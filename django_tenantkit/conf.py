@@ -213,7 +213,7 @@ class Settings:
     SYSTEM_DATABASE: Setting[dict[str, Any] | None] = Setting(
         None,
         "How migrations and lifecycle commands log in: what differs from the entry in DATABASES, such as USER and "
-        "PASSWORD. None: as DATABASES says.",
+        "PASSWORD. None: as DATABASES says, which is enough for a process that only serves requests.",
     )
     OPERATOR_DATABASE: Setting[dict[str, Any] | None] = Setting(
         None,
