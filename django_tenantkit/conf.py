@@ -156,8 +156,8 @@ class Settings:
     RESPONSES: Setting[dict[str, int | str]] = Setting(
         {},
         "What a client sees, by case: `unknown` 404, `missing` 400, `malformed` 400, `ambiguous` 400, "
-        "`suspended` 403, `maintenance` 503; `denied` is what `unknown` is. A number is a status; text is an address "
-        "to redirect to.",
+        "`suspended` 403, `maintenance` 503, `deletion` 403; `denied` is what `unknown` is. A number is a status; text "
+        "is an address to redirect to.",
     )
     RETRY_AFTER = Setting(120, "Seconds in the Retry-After header of a tenant in maintenance.")
 
@@ -213,7 +213,7 @@ class Settings:
     SYSTEM_DATABASE: Setting[dict[str, Any] | None] = Setting(
         None,
         "How migrations and lifecycle commands log in: what differs from the entry in DATABASES, such as USER and "
-        "PASSWORD. None: as DATABASES says.",
+        "PASSWORD. None: as DATABASES says, which is enough for a process that only serves requests.",
     )
     OPERATOR_DATABASE: Setting[dict[str, Any] | None] = Setting(
         None,

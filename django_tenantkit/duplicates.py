@@ -13,7 +13,7 @@ from django.http import HttpResponse
 from .constraints import TenantUniqueConstraint
 from .context import logger
 from .registry import tenant_field
-from .responses import refusal
+from .responses import is_api, refusal
 
 UNIQUE_VIOLATION = "23505"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
 
@@ -81,13 +81,7 @@ def answer_duplicate(request: Any, error: BaseException) -> HttpResponse | None:
     if (session := getattr(request, "session", None)) is not None:
         session.modified = False
     message = found.message
-    if not _is_api(request):
+    if not is_api(request):
         return refusal(request, "duplicate", 400, message)
     key = found.field or getattr(settings, "REST_FRAMEWORK", {}).get("NON_FIELD_ERRORS_KEY", "non_field_errors")
     return refusal(request, "duplicate", 400, message, {key: [message]})
-
-
-def _is_api(request: Any) -> bool:
-    """Whether the view is one of Django REST framework."""
-    view = getattr(request.resolver_match, "func", None)
-    return hasattr(getattr(view, "cls", None), "renderer_classes")

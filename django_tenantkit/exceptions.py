@@ -81,6 +81,11 @@ class CrossTenantReference(TenantkitError):
     with `tenant_context(object.tenant)`."""
 
 
+class SharedDeletionRefused(CrossTenantReference):
+    """The row is shared by all tenants and rows of tenants can refer to it, so it is not deleted inside a
+    tenant. Delete it for all of them: `with unscoped(reason="..."): ...`"""
+
+
 class TenantDeletionRefused(TenantkitError):
     """A tenant is not deleted as a row: its data would stay behind. Use `suspend_tenant SLUG` to
     lock it, or `erase_tenant SLUG` to remove everything of it."""

@@ -91,8 +91,8 @@ class TenantMiddleware:
 
     def process_exception(self, request: Any, exception: Exception) -> HttpResponseBase | None:
         """The answer for an error of this package that a view lets through: access denied, suspended, no
-        tenant named, and for a duplicate within the tenant that only the database saw. None for any other
-        error, and for the lack of a tenant where one was named."""
+        tenant named, a deletion that concerns other tenants; and for a duplicate within the tenant that only
+        the database saw. None for any other error, and for the lack of a tenant where one was named."""
         visit: Visit = request._tenantkit
         if case_of(exception) is None or (isinstance(exception, NoCurrentTenant) and request.tenant is not None):
             return answer_duplicate(request, exception)

@@ -10,7 +10,7 @@ from django.db import models
 from django.utils.functional import LazyObject
 
 from .context import current_scope
-from .exceptions import CrossTenantReference, TenantDeletionRefused
+from .exceptions import CrossTenantReference, SharedDeletionRefused, TenantDeletionRefused
 from .registry import TableMap, own_field, table_map
 
 
@@ -73,13 +73,13 @@ def check_references(objs: Iterable[models.Model], key: Any, tables: TableMap | 
 
 
 def check_deletion(model: type[models.Model]) -> None:
-    """Raise where rows of `model` are not deleted: `TenantDeletionRefused` for tenants; `CrossTenantReference`
+    """Raise where rows of `model` are not deleted: `TenantDeletionRefused` for tenants; `SharedDeletionRefused`
     for shared rows that rows of tenants can refer to, unless unscoped. The same whether or not they do."""
     table, tables = model._meta.db_table, table_map(model._meta.apps)
     if table in tables.tenant_tables:
         raise TenantDeletionRefused()
     if table in tables.referenced and current_scope().reason is None:
-        raise CrossTenantReference(
+        raise SharedDeletionRefused(
             f"{model._meta.label} is shared by all tenants and rows of tenants can refer to it "
             f"({tables.referenced[table]}), so it is not deleted inside a tenant. Delete it for all of them: with "
             'unscoped(reason="..."): ...'

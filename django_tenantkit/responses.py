@@ -15,7 +15,9 @@ from .exceptions import (
     AmbiguousTenant,
     MalformedTenantName,
     NoCurrentTenant,
+    SharedDeletionRefused,
     TenantAccessDenied,
+    TenantDeletionRefused,
     TenantkitError,
     TenantNotFound,
     TenantSuspended,
@@ -31,9 +33,19 @@ CASES: dict[type[TenantkitError], str] = {
     TenantAccessDenied: "denied",
     TenantSuspended: "suspended",
     TenantUnavailable: "maintenance",
+    SharedDeletionRefused: "deletion",
+    TenantDeletionRefused: "deletion",
 }
 
-_STATUS = {"unknown": 404, "missing": 400, "malformed": 400, "ambiguous": 400, "suspended": 403, "maintenance": 503}
+_STATUS = {
+    "unknown": 404,
+    "missing": 400,
+    "malformed": 400,
+    "ambiguous": 400,
+    "suspended": 403,
+    "maintenance": 503,
+    "deletion": 403,
+}
 
 _DETAIL = {
     "unknown": gettext_noop("Not found."),
@@ -42,6 +54,9 @@ _DETAIL = {
     "ambiguous": gettext_noop("The request names more than one tenant."),
     "suspended": gettext_noop("This account is suspended."),
     "maintenance": gettext_noop("Down for maintenance. Please try again later."),
+    "deletion": gettext_noop(
+        "More than one account may depend on this, so it cannot be deleted here. Ask those who run this site."
+    ),
 }
 
 
@@ -64,7 +79,9 @@ def answer(request: Any, case: str, tenant: Any = None) -> HttpResponseBase:
         response = _for_this_client(HttpResponseRedirect(status))
     else:
         shown = tenant if case in ("suspended", "maintenance") else None
-        response = refusal(request, case, status, gettext(_DETAIL[case]), tenant=shown)
+        detail = gettext(_DETAIL[case])
+        errors = {"detail": detail} if case == "deletion" and is_api(request) else None
+        response = refusal(request, case, status, detail, errors, shown)
         if case == "maintenance":
             response.headers["Retry-After"] = str(conf.RETRY_AFTER)
     response._tenantkit_answer = True  # type: ignore[attr-defined]
@@ -81,6 +98,12 @@ def refusal(
         return _for_this_client(JsonResponse({"detail": detail} if errors is None else errors, status=status))
     context = {"detail": detail, "tenant": tenant, "retry_after": conf.RETRY_AFTER}
     return _for_this_client(HttpResponse(_page(case, context), status=status))
+
+
+def is_api(request: Any) -> bool:
+    """Whether the view is one of Django REST framework."""
+    view = getattr(request.resolver_match, "func", None)
+    return hasattr(getattr(view, "cls", None), "renderer_classes")
 
 
 def _for_this_client(response: HttpResponse) -> HttpResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from logging import INFO, WARNING
 from typing import Any, NamedTuple
 
 from django.http import HttpResponseBase
@@ -170,9 +171,10 @@ class Visit:
         """The answer for `error`. What the view did to the session goes no further, a log-in neither. To
         the client an unknown tenant and a forbidden one look the same, in the headers too."""
         request = self.request
-        logger.info("%r: %s", request.path, error)  # clients are told less
-        self._look_at_user()
         case = case_of(error) or "unknown"
+        # Clients are told less. What cannot be deleted where a view tries to may be the view's mistake.
+        logger.log(WARNING if case == "deletion" else INFO, "%r: %s", request.path, error)
+        self._look_at_user()
         response = answer(request, "unknown" if case == "denied" and is_stand_in(self.tenant) else case, self.tenant)
         self._take_back()
         if instead_of is not None:

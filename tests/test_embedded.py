@@ -27,6 +27,14 @@ def server() -> Iterator[embedded.EmbeddedServer]:
         yield running
 
 
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """Not below pytest's own directory, to which each run of pytest that begins takes away the access of other users:
+    started by root, the server is another user."""
+    with tempfile.TemporaryDirectory(prefix="tenantkit-test-") as name:
+        yield Path(name).resolve()
+
+
 def started_and_killed(directory: Path | None, temporary: Path) -> Path:
     """Run a program that starts a server, makes a database in it and kills itself; return its home."""
     code = f"""

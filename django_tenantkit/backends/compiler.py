@@ -319,7 +319,7 @@ class TenantUpdateCompiler(TenantCompiler):
             return scope.key
         if scope.reason is not None:
             if key is None and not field.shares_rows_of_nobody:
-                raise TenantImmutable(f"The tenant of {label} cannot be emptied; a row's tenant never changes.")
+                raise TenantImmutable(f"{label} must name its tenant, {field.name}=...; a row's tenant never changes.")
             self.named_tenant = NOBODY if key is None else tenant_key(field, key)
         return key
 

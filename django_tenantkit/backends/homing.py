@@ -64,15 +64,15 @@ class HomingSchemaEditor:
         for old, new in _references_from_homes(old_field, new_field):
             self.alter_field(new.model, old, new)
 
-    def add_index(self, model: Model, *args: Any) -> None:
+    def add_index(self, model: Model, *args: Any, **options: Any) -> None:
         """Add an index, if the table is here."""
         if not self._is_elsewhere(model):
-            super().add_index(model, *args)  # type: ignore[misc]
+            super().add_index(model, *args, **options)  # type: ignore[misc]
 
-    def remove_index(self, model: Model, *args: Any) -> None:
+    def remove_index(self, model: Model, *args: Any, **options: Any) -> None:
         """Remove an index, if the table is here."""
         if not self._is_elsewhere(model):
-            super().remove_index(model, *args)  # type: ignore[misc]
+            super().remove_index(model, *args, **options)  # type: ignore[misc]
 
     def rename_index(self, model: Model, *args: Any) -> None:
         """Rename an index, if the table is here."""

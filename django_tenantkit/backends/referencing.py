@@ -6,7 +6,7 @@ References stay what Django takes them for, foreign keys of one field: `_create_
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -77,6 +77,8 @@ class ReferencingSchemaEditor:
 
     def alter_db_table(self, model: Model, old_db_table: str, new_db_table: str) -> None:
         """Rename a table, and its key, so that a new table can have the name."""
+        # Django renames the table in what it has put off, but not in the text of our triggers.
+        self._do_deferred(lambda found: "TRIGGER" in found.template and found.references_table(old_db_table))
         super().alter_db_table(model, old_db_table, new_db_table)  # type: ignore[misc]
         if old_db_table != new_db_table and tenant_field(model) is not None:
             old, new = (self.quote_name(constraint_name(table, [], KEY)) for table in (old_db_table, new_db_table))
@@ -97,6 +99,8 @@ class ReferencingSchemaEditor:
         super().remove_field(model, field)  # type: ignore[misc]
 
     def _alter_field(self, model: Model, old_field: Any, new_field: Any, *args: Any, **kwargs: Any) -> None:
+        table, column = model._meta.db_table, old_field.column
+        self._do_deferred(lambda statement: statement.references_column(table, column))
         if _binds(old_field) and not _binds(new_field):
             self._unbind(model)
         super()._alter_field(model, old_field, new_field, *args, **kwargs)  # type: ignore[misc]
@@ -105,8 +109,6 @@ class ReferencingSchemaEditor:
             self._bind(_home(model, new_field), new_field)
         if old_field.column != new_field.column and (_names_tenant(new_field) or new_field.primary_key):
             self._remake_checks(_home(model, new_field))
-        if new_field.primary_key and self.deferred_sql:
-            self._forget_made(_home(model, new_field))
         while self._lowered:
             self._raise(*self._lowered.pop())
 
@@ -240,13 +242,13 @@ class ReferencingSchemaEditor:
             self._add_reference(field)
         self._drop_references(field, [name for name in found if name not in right])
 
-    def _forget_made(self, model: Model) -> None:
-        """When the type of a key changes, Django makes the references to it at once, and those that it has put off
-        a second time in the end."""
-        for field in references_of(model):
-            late = [statement for statement in self.deferred_sql if _makes(statement, field)]
-            if late and self._foreign_keys(field):
-                self.deferred_sql = [statement for statement in self.deferred_sql if statement not in late]
+    def _do_deferred(self, concerned: Callable[[Statement], bool]) -> None:
+        """Do now what Django has put off until the end of the migration: indexes and references. It looks only for
+        those that are there when it alters what they are made of."""
+        for statement in list(self.deferred_sql):
+            if isinstance(statement, Statement) and concerned(statement):
+                self.deferred_sql.remove(statement)
+                self.execute(statement, params=None)
 
     def _remake_checks(self, model: Model) -> None:
         """Triggers know columns by their names."""

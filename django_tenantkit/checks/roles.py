@@ -45,7 +45,7 @@ def roles(alias: str) -> Messages:
         wanted = wanted_of(connection.settings_dict)
         wanted = wanted._replace(web=wanted.web or outside.info.user)
         found = list(_of_logins(alias, outside, wanted)) + list(_of_tables(alias, outside, wanted))
-        yield from found or _of_anything_else(alias, outside, wanted)
+        yield from found or [*_of_anything_else(alias, outside, wanted), *_of_no_system(outside, wanted)]
 
 
 def _of_logins(alias: str, outside: psycopg.Connection[Any], wanted: Wanted) -> Messages:
@@ -92,19 +92,31 @@ def _of_application(alias: str, login: Login, wanted: Wanted) -> Messages:
 def _ways_in(alias: str, there: dict[str, Login], wanted: Wanted) -> Messages:
     """Logins that cannot take the role that they are there for."""
     ways = [(f"DATABASES[{alias!r}]", wanted.web, wanted.roles.application)]
-    ways.append(("TENANTKIT_SYSTEM_DATABASE", wanted.system or wanted.web, wanted.roles.owner))
+    if wanted.system:
+        ways.append(("TENANTKIT_SYSTEM_DATABASE", wanted.system, wanted.roles.owner))
     if wanted.operator:
         ways.append(("TENANTKIT_OPERATOR_DATABASE", wanted.operator, wanted.roles.operator))
     if wanted.web_may_operate:
         ways.append((f"TENANTKIT_WEB_MAY_OPERATE is set, and DATABASES[{alias!r}]", wanted.web, wanted.roles.operator))
     for setting, name, role in ways:
         if role not in there[name].takes:
-            nobody = " is not set, so the system" if role == wanted.roles.owner and not wanted.system else ""
             yield Error(
-                f"{setting}{nobody} logs in as {name}, which may not SET ROLE {role}.",
-                hint=_LOGINS if nobody else f"{_SETUP} makes it a member; --user names the role that may make roles.",
+                f"{setting} logs in as {name}, which may not SET ROLE {role}.",
+                hint=f"{_SETUP} makes it a member; --user names the role that may make roles.",
                 id="tenantkit.E116",
             )
+
+
+def _of_no_system(outside: psycopg.Connection[Any], wanted: Wanted) -> Messages:
+    """One login in the settings, and that one does what requests do: right for a process that serves them."""
+    web = logins_of(outside, {wanted.web}).get(wanted.web)
+    if not wanted.system and web is not None and wanted.roles.owner not in web.takes:
+        yield Warning(
+            f"TENANTKIT_SYSTEM_DATABASE is not set, and {wanted.web} may not act as {wanted.roles.owner}: here "
+            "requests can be served, and nothing can be migrated or provisioned.",
+            hint=f"Where that is meant, silence this. Otherwise name the system's login: {_LOGINS}",
+            id="tenantkit.W118",
+        )
 
 
 def _of_tables(alias: str, outside: psycopg.Connection[Any], wanted: Wanted) -> Messages:

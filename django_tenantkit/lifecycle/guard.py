@@ -57,16 +57,22 @@ def after_migrate(using: str, **kwargs: Any) -> None:
 
 
 def _guard_own_tables(connection: Any, models: dict[str, Any]) -> None:
-    """Once for each text that the statements can have: they lock tables that every request reads."""
+    """Unless all is there: the statements lock tables that every request reads."""
+    quote = connection.ops.quote_name
     with connection.cursor() as cursor:
         cursor.execute("SELECT quote_ident(current_schema())")
         schema = "public" if conf.ROW_SCHEMA else cursor.fetchone()[0]
         statements = own_statements(connection, schema, models)
-        digest = hashlib.sha256(";".join(statements).encode()).hexdigest()
-        cursor.execute("SELECT obj_description('tenantkit'::regnamespace)")
-        if cursor.fetchone()[0] != digest:
-            for statement in (*statements, f"COMMENT ON SCHEMA tenantkit IS '{digest}'"):
+        meant = hashlib.sha256(";".join(statements).encode()).hexdigest()
+        tables = [f"{schema}.{quote(model._meta.db_table)}" for model in models.values()]
+        cursor.execute(own_tables.LOOK, [tables])
+        said, found = cursor.fetchone()
+        if said != f"{meant} {found}":
+            for statement in statements:
                 cursor.execute(statement)
+            cursor.execute(own_tables.LOOK, [tables])
+            found = cursor.fetchone()[1]
+            cursor.execute(f"COMMENT ON SCHEMA tenantkit IS '{meant} {found}'")
 
 
 def own_models() -> dict[str, Any]:

@@ -19,6 +19,32 @@ PROTECTED = "tenantkit_protected"
 
 COMMANDS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
+#: What the schema says of the statements that were run for it, and a digest of what is there: of `%s`, names of
+#: tables, and of our functions. The policy that asks for a signature comes and goes by itself.
+LOOK = """
+WITH tables AS (SELECT name::regclass AS oid FROM unnest(%s::text[]) AS name)
+SELECT obj_description('tenantkit'::regnamespace), (
+    SELECT md5(string_agg(line, ';' ORDER BY line)) FROM (
+        SELECT concat_ws(' ', oid::regclass, relrowsecurity, relforcerowsecurity)
+        FROM pg_class JOIN tables USING (oid)
+        UNION ALL
+        SELECT concat_ws(' ', tables.oid, polname, polcmd, polpermissive, polroles::regrole[],
+            pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid))
+        FROM pg_policy JOIN tables ON tables.oid = polrelid
+        WHERE starts_with(polname, 'tenantkit_') AND polname <> 'tenantkit_signed'
+        UNION ALL
+        SELECT concat_ws(' ', pg_get_triggerdef(pg_trigger.oid), tgenabled)
+        FROM pg_trigger JOIN tables ON tables.oid = tgrelid
+        WHERE tgname = 'tenantkit_protected'
+        UNION ALL
+        SELECT pg_get_functiondef(oid)
+        FROM pg_proc
+        WHERE pronamespace = 'tenantkit'::regnamespace
+            AND proname IN ('find_tenant', 'my_tenants', 'refuse_to_change_tenant')
+    ) AS found (line)
+)
+"""
+
 _NOBODYS = f"coalesce(current_setting('{TENANT}', true), '') = ''"
 
 
@@ -29,6 +55,9 @@ def guard(table: str, column: str, kind: str, writes: dict[str, str], roles: Rol
     own = f"{column} = nullif(current_setting('{TENANT}', true), '')::{kind}"
     may = {"own": f"({own} OR {_NOBODYS})", "nobody": _NOBODYS}
     statements = [f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"]
+    for command in COMMANDS:
+        if command != "SELECT" and command not in writes:
+            statements.append(f"DROP POLICY IF EXISTS {PREFIX}_{command.lower()} ON {table}")
     for command, who in {"SELECT": "own", **writes}.items():
         clause = "WITH CHECK" if command == "INSERT" else "USING"
         name = f"{PREFIX}_{command.lower()}"

@@ -1,4 +1,5 @@
-"""What stands in front of every statement: the tenant, who acts, and the role. See docs/explanation/guard.md."""
+"""What stands in front of every statement: the tenant, who acts, and the role. See
+docs/explanation/session-protocol.md."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from django_tenantkit.context import tenant_context, unscoped
+from django_tenantkit.lifecycle.signing import apply_signing
 from django_tenantkit.models import Tenant
 from tests import databases
 from tests.testapp.models import Customer, Invoice, Product, Region, Tag
@@ -73,6 +74,12 @@ class Ground:
         connection = connections[ALIAS]
         with connection.as_system(), connection.cursor() as cursor:
             cursor.execute(f"ALTER TABLE {table} {action} ROW LEVEL SECURITY")
+
+    def sign(self) -> None:
+        """Ask for the signature that the settings name, or for none."""
+        connection = connections[ALIAS]
+        with connection.as_system():
+            apply_signing(connection)
 
     def desk(self) -> dict[str, str]:
         """A login for operators, which is not the application's: its USER and PASSWORD."""

@@ -21,6 +21,13 @@ def raw_rows(request: Request) -> None:
 
 
 @operation
+def raw_variable(request: Request) -> None:
+    carried = "TENANTKIT_SESSION_VARIABLES" in request.arena.orders.get("told", {})
+    ((seen,),) = execute("SELECT coalesce(current_setting('fire.scope', true), '')")
+    request.expect("the variable", seen, request.scope if carried else "")
+
+
+@operation
 def raw_with_parameters(request: Request) -> None:
     number = request.rng.randrange(1000)
     rows = execute("SELECT id, %s::int FROM testapp_customer WHERE name <> %s", [number, "%; --'"])

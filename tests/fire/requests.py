@@ -8,7 +8,8 @@ import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import psycopg
@@ -25,7 +26,12 @@ CUSTOMERS = "SELECT id FROM testapp_customer"
 
 #: What has to be empty on a connection that nobody uses.
 LEFT = """SELECT current_setting('tenantkit.tenant', true), current_setting('tenantkit.user', true),
-          current_setting('tenantkit.roles', true), nullif(current_user, session_user)"""
+          current_setting('tenantkit.roles', true), current_setting('tenantkit.signature', true),
+          current_setting('fire.scope', true), nullif(current_user, session_user)"""
+
+#: The scope in hand, which a variable of the session carries where the settings name it.
+IN_HAND = ContextVar("fire_scope", default="")
+VARIABLES = {"fire.scope": "tests.fire.requests.scope_in_hand"}
 
 #: What a request may do: see `operation`.
 OPERATIONS: list[Callable[[Request], None]] = []
@@ -127,11 +133,15 @@ class Request:
         finally:
             self.scope = found
 
-    def context(self, scope: str) -> AbstractContextManager[Any]:
+    @contextmanager
+    def context(self, scope: str) -> Iterator[None]:
         """What enters a scope."""
-        if scope == EVERYBODY:
-            return unscoped("the hammer")
-        return tenant_context(self.arena.tenants.get(scope))
+        token = IN_HAND.set(scope)
+        try:
+            with unscoped("the hammer") if scope == EVERYBODY else tenant_context(self.arena.tenants.get(scope)):
+                yield
+        finally:
+            IN_HAND.reset(token)
 
     def expect(self, what: str, got: Any, expected: Any) -> None:
         """Check one answer."""
@@ -210,6 +220,11 @@ class Request:
         """A new name for a row of the current tenant, which tells whose it is."""
         self.writes += 1
         return f"{self.scope}/{self.name}/{self.writes}"
+
+
+def scope_in_hand() -> str:
+    """What TENANTKIT_SESSION_VARIABLES calls."""
+    return IN_HAND.get()
 
 
 def operation(function: Callable[[Request], None]) -> Callable[[Request], None]:

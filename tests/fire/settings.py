@@ -10,6 +10,7 @@ ORDERS = json.loads(os.environ.get("TENANTKIT_FIRE", "{}"))
 
 if ORDERS:
     DATABASES = {"default": ORDERS["database"]}
+    globals().update(ORDERS.get("told", {}))
     if "operators_apart" in ORDERS:
         TENANTKIT_WEB_MAY_OPERATE = False
         TENANTKIT_OPERATOR_DATABASE = ORDERS["operators_apart"]

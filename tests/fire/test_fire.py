@@ -13,7 +13,7 @@ import pytest
 from tests.services import pgbouncer
 
 from .ground import Ground, Report, hammer
-from .requests import LEFT
+from .requests import LEFT, VARIABLES
 
 NAIVE = "tests.fire.naive"
 
@@ -114,6 +114,48 @@ def test_every_answer_is_right_with_a_login_for_operators(ground: Ground, way: W
     with way(ground) as settings:
         report = run(ground, settings, f"operators_{way.__name__}", operators_apart=ground.desk())
     nothing_is_wrong(ground, report)
+
+
+SECRET = "of the hammer"
+
+
+@pytest.fixture
+def signed(ground: Ground, settings: Any, django_db_blocker: Any) -> Iterator[dict[str, Any]]:
+    """The settings of processes that sign their context and carry a variable, and tables that ask for it."""
+    with django_db_blocker.unblock():
+        settings.TENANTKIT_SIGNED_CONTEXT = SECRET
+        ground.sign()
+        try:
+            yield {"TENANTKIT_SIGNED_CONTEXT": SECRET, "TENANTKIT_SESSION_VARIABLES": VARIABLES}
+        finally:
+            settings.TENANTKIT_SIGNED_CONTEXT = None
+            ground.sign()
+
+
+@pytest.mark.parametrize("way", [persistent, bound_by_the_server, native_pool], ids=lambda way: way.__name__)
+def test_every_answer_is_right_in_a_signed_context(ground: Ground, signed: dict[str, Any], way: Way) -> None:
+    with way(ground) as settings:
+        report = run(ground, settings, f"signed_{way.__name__}", told=signed)
+    nothing_is_wrong(ground, report)
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("way", [one_pooled, two_pooled], ids=lambda way: way.__name__)
+def test_every_answer_is_right_in_a_signed_context_behind_a_pooler(
+    ground: Ground, signed: dict[str, Any], way: Way
+) -> None:
+    with way(ground) as settings:
+        report = run(ground, settings, f"signed_{way.__name__}", told=signed)
+        nothing_is_left_at(settings, way is two_pooled)
+    nothing_is_wrong(ground, report, shared=True)
+
+
+def test_the_hammer_finds_a_context_that_somebody_else_signed(ground: Ground, signed: dict[str, Any]) -> None:
+    with persistent(ground) as settings:
+        told = signed | {"TENANTKIT_SIGNED_CONTEXT": "another secret"}
+        report = run(ground, settings, "forged", told=told, requests=FEWER)
+    assert report.wrong
+    assert not report.written
 
 
 @pytest.mark.services

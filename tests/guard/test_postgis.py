@@ -25,7 +25,7 @@ def found():
         from django.contrib.gis import gdal  # noqa: F401
     except ImproperlyConfigured:
         pytest.skip("no GDAL on this machine")
-    with servers.postgresql_15() as server, server.place() as place:
+    with servers.postgresql() as server, server.place() as place:
         place.set_up()
         with place.connect() as superuser:
             superuser.execute("CREATE EXTENSION postgis")

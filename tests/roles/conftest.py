@@ -28,7 +28,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[servers.Server]:
     if request.param == "15":
         if not servers.BINARIES.is_dir():
             pytest.skip(f"no PostgreSQL 15 in {servers.BINARIES}")
-        with servers.postgresql_15() as running:
+        with servers.postgresql() as running:
             yield running
         return
     if databases.ADMIN not in os.environ:

@@ -1,4 +1,4 @@
-"""Servers on which roles may be made and dropped: the run's own, and a PostgreSQL 15 where one is installed."""
+"""Servers on which roles may be made and dropped: the run's own, and those of the machine where one is installed."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ from django_tenantkit.sql.setup import Wanted, set_up
 from tests import databases
 
 BINARIES = Path("/usr/lib/postgresql/15/bin")
+
+#: Names the directory of the programs of a PostgreSQL that is elsewhere.
+ELSEWHERE = "TENANTKIT_POSTGRESQL"
+
+HOW_TO_INSTALL = (
+    "PostgreSQL with its contrib modules is not installed, and the embedded one has none. Debian and Ubuntu: apt-get "
+    f"install postgresql; macOS: brew install postgresql; or name the directory of its programs in {ELSEWHERE}."
+)
 
 #: Of every login that a test makes; somebody's server may ask for it.
 PASSWORD = "tests only"
@@ -121,30 +129,41 @@ class Place:
             return connection.execute(query, parameters).fetchall()
 
 
+def find() -> Path | None:
+    """The programs of the newest PostgreSQL of this machine, or None."""
+    if given := os.environ.get(ELSEWHERE):
+        return Path(given)
+    found = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/postgres")]
+    found += [path.parent for path in Path("/opt/homebrew/opt").glob("postgresql@*/bin/postgres")]
+    return max(found, key=lambda path: int("".join(filter(str.isdigit, path.parent.name)) or 0), default=None)
+
+
 @contextmanager
-def postgresql_15() -> Iterator[Server]:
-    """A PostgreSQL 15 of the machine's own, in a temporary directory."""
-    with tempfile.TemporaryDirectory(prefix="tenantkit-pg15-") as directory:
+def postgresql(binaries: Path = BINARIES, **parameters: str) -> Iterator[Server]:
+    """A PostgreSQL of the machine's own, 15 unless told, in a temporary directory. `parameters` are the server's."""
+    with tempfile.TemporaryDirectory(prefix="tenantkit-pg-") as directory:
         Path(directory).chmod(0o755)
         data = Path(directory) / "data"
         user = "postgres" if os.getuid() == 0 else None
         if user:
             shutil.chown(directory, user, user)
-        _run(user, "initdb", "-D", str(data), "--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8")
+        made_so = ["--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8"]
+        _run(user, binaries / "initdb", "-D", str(data), *made_so)
         rules = ["local all postgres trust", f"local {ASKS_PASSWORD} all scram-sha-256", "local all all trust"]
         (data / "pg_hba.conf").write_text("\n".join([*rules, ""]))
-        options = f"-c fsync=off -c listen_addresses= -c unix_socket_directories={directory} -c port=5432"
-        _run(user, "pg_ctl", "-D", str(data), "-l", str(data / "log"), "-w", "-o", options, "start")
+        told = {"fsync": "off", "listen_addresses": "", "unix_socket_directories": directory, "port": "5432"}
+        options = " ".join(f"-c {name}={value}" for name, value in {**told, **parameters}.items())
+        _run(user, binaries / "pg_ctl", "-D", str(data), "-l", str(data / "log"), "-w", "-o", options, "start")
         try:
             yield Server("postgres", asks_password=True, host=directory)
         finally:
-            _run(user, "pg_ctl", "-D", str(data), "-m", "immediate", "stop")
+            _run(user, binaries / "pg_ctl", "-D", str(data), "-m", "immediate", "stop")
 
 
-def _run(user: str | None, program: str, *arguments: str) -> None:
+def _run(user: str | None, program: Path, *arguments: str) -> None:
     with tempfile.TemporaryFile() as output:  # a pipe would stay open as long as the server runs
         done = subprocess.run(
-            [BINARIES / program, *arguments],
+            [program, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -9,9 +9,10 @@ import pytest
 from django.core.checks import Error, run_checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
-from django.db import connection
+from django.db import connection, connections
 
 from django_tenantkit.checks.roles import roles
+from django_tenantkit.exceptions import TenantkitError
 from tests.roles.conftest import ALIAS, Project, make_project
 from tests.roles.servers import Server
 
@@ -124,11 +125,35 @@ def test_a_login_that_owns_tables_of_tenants(forced: str, finished: Project) -> 
     assert found() == {}
 
 
-def test_a_system_that_nobody_logs_in_as(finished: Project) -> None:
+def test_a_process_that_only_serves_requests_is_told_what_it_cannot_do(finished: Project) -> None:
     finished.settings.TENANTKIT_SYSTEM_DATABASE = None
-    assert set(found()) == {"tenantkit.E116"}
-    assert "TENANTKIT_SYSTEM_DATABASE is not set" in found()["tenantkit.E116"]
-    assert "--passwords" in found()["tenantkit.E116"]
+    assert set(found()) == {"tenantkit.W118"}
+    assert "TENANTKIT_SYSTEM_DATABASE is not set" in found()["tenantkit.W118"]
+    assert "--passwords" in found()["tenantkit.W118"]
+
+
+def test_what_needs_the_system_says_so_where_there_is_none(finished: Project, django_db_blocker: Any) -> None:
+    finished.settings.TENANTKIT_SYSTEM_DATABASE = None
+    application = finished.place.roles.application
+    said = f"TENANTKIT_SYSTEM_DATABASE, which is not set, it is {application}, which may not.*setup_roles --passwords"
+    with django_db_blocker.unblock(), connections[ALIAS].as_system(), pytest.raises(TenantkitError, match=said):
+        connections[ALIAS].ensure_connection()
+    finished.settings.TENANTKIT_SYSTEM_DATABASE = {"USER": finished.place.role("batch")}
+    said = "_batch, which may not"
+    with django_db_blocker.unblock(), connections[ALIAS].as_system(), pytest.raises(TenantkitError, match=said):
+        connections[ALIAS].ensure_connection()
+
+
+@pytest.mark.parametrize("attributes", ["SUPERUSER", "CREATEROLE"])
+def test_the_one_login_that_set_it_up_is_not_for_requests(attributes: str, project: Project) -> None:
+    admin = project.place.role("admin", f"LOGIN {attributes}")
+    execute(project, f'ALTER DATABASE "{project.place.name}" OWNER TO "{admin}"')
+    project.log_in(admin)
+    ran = project.run()
+    assert ran.code == 0
+    assert f"let DATABASES log in as {project.place.roles.application}" in ran.err
+    message = found()["tenantkit.E113" if attributes == "SUPERUSER" else "tenantkit.E114"]
+    assert "--passwords" in message
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.postgresql import base
 from django.db.backends.postgresql.psycopg_any import register_tzloader
-from psycopg import adapters
+from psycopg import adapters, errors
 from psycopg.pq import Format
 
 from ...conf import conf
@@ -177,7 +177,14 @@ class LoginsMixin(_Wrapper):
         owner = roles_of(self.settings_dict).owner
         self.path = (self.migrating, "public") if self.migrating else self._usual_path()
         with connection.cursor() as cursor:
-            cursor.execute(self.ops.compose_sql("SET ROLE %s", [owner]))
+            try:
+                cursor.execute(self.ops.compose_sql("SET ROLE %s", [owner]))
+            except (errors.InsufficientPrivilege, errors.InvalidParameterValue) as error:
+                where = "TENANTKIT_SYSTEM_DATABASE" + ("" if conf.SYSTEM_DATABASE else ", which is not set,")
+                raise TenantkitError(
+                    f"This needs the system's login, which acts as {owner}. By {where} it is {connection.info.user}, "
+                    "which may not. `manage.py setup_roles --passwords` makes one and prints the line for the settings."
+                ) from error
             if self.path:
                 cursor.execute(set_path(*self.path))
         return True

@@ -31,6 +31,8 @@ class SystemSchemaEditor:
     """Mixin for `DatabaseSchemaEditor`: tables belong to the owner."""
 
     connection: Any
+    atomic: Any
+    atomic_migration: bool
     collect_sql: bool
 
     def __enter__(self) -> Any:
@@ -42,6 +44,11 @@ class SystemSchemaEditor:
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         try:
             super().__exit__(kind, error, trace)  # type: ignore[misc]
+        except BaseException as late:
+            # Where what Django has put off fails, it leaves its transaction open, and with it the login.
+            if kind is None and self.atomic_migration and self.connection.in_atomic_block:
+                self.atomic.__exit__(type(late), late, late.__traceback__)
+            raise
         finally:
             if self._login is not None:
                 self._login.__exit__(None, None, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 from django.core.management.commands import migrate
@@ -18,7 +19,10 @@ class Command(migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["skip_checks"]:
             self.check(databases=[options["database"]])  # of the application's login
-        with as_system(connections[options["database"]]):
+        connection = connections[options["database"]]
+        # Inside a transaction of the application, what only asks is answered: a plan, or that there is no such
+        # app. What migrates is refused there by the first that needs the system.
+        with nullcontext() if connection.in_atomic_block else as_system(connection):
             super().handle(*args, **{**options, "skip_checks": True})
             if options["verbosity"] and not (options["plan"] or options["check_unapplied"]):
                 self._tell_of_homes(options["database"])

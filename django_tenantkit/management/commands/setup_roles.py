@@ -89,6 +89,12 @@ class Command(TenantCommand):
             self.stderr.write(logins)
         else:
             self.show(data, f"{_done(result)}\n\n{logins}".rstrip())
+            if result.done and not (result.passwords or result.wanted.system):
+                roles = result.wanted.roles
+                self.stderr.write(
+                    f"Next: let DATABASES log in as {roles.application}, and TENANTKIT_SYSTEM_DATABASE as "
+                    f"{roles.system}. With --passwords this command gives them passwords and prints the lines."
+                )
         if result.refused:
             raise CommandError(
                 f"Not done: {result.refused}. Run this as a role that may make roles, `setup_roles --user postgres`, "
