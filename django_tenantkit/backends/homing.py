@@ -109,6 +109,11 @@ class HomingSchemaEditor:
         if not self._is_elsewhere(model):
             super().alter_db_tablespace(model, *args)  # type: ignore[misc]
 
+    def _make_reference(self, field: Any) -> None:
+        """Make a foreign key what the models mean, unless it leads from a tenant's schema to a shared table."""
+        if not self.connection.migrating or lives_at_home(field.remote_field.model):
+            super()._make_reference(field)  # type: ignore[misc]
+
     def _is_elsewhere(self, model: Model) -> bool:
         return bool(self.connection.migrating) and not lives_at_home(model)
 
