@@ -59,6 +59,11 @@ def test_making_a_project_multi_tenant_goes_as_the_guide_says(project: Project) 
     assert failure(project, blocks_of(ROOT / "docs" / "howto" / "existing-project.md")) == ""
 
 
+@pytest.mark.skipif(not embedded.INSTALLED, reason="schemas are PostgreSQL's")
+def test_migrating_tenants_goes_as_the_guide_says(project_with_postgresql: Project) -> None:
+    assert failure(project_with_postgresql, blocks_of(ROOT / "docs" / "howto" / "migrating.md")) == ""
+
+
 def python_of(page: Path) -> ast.Module:
     """All Python of a how-to page. Its blocks are parts of a project, so they are read and not executed."""
     return ast.parse("\n".join(_PYTHON.findall(page.read_text())))
