@@ -7,6 +7,7 @@ from unittest.mock import patch
 import pytest
 
 from django_tenantkit.lifecycle.migrating.homely import run_step
+from django_tenantkit.lifecycle.places import make_place
 from tests.migrating.project import Project, add_thing, ask, catalog, recorded, run
 
 TENANT_MODEL = """fields=[
@@ -67,6 +68,7 @@ def test_a_replayed_home_is_as_a_migrated_one(project: Project, kind: str) -> No
     assert (ran.code, ran.out) == (0, "Migrated 3 homes.\n"), ran.complaint
     first, *others = [catalog(tenant.uid) for tenant in tenants]
     assert others == [first, first]
+    assert catalog(make_place("schema").uid) == first
     assert first != before
     assert ask(REFERENCES_TO_SHARED_TABLES) == []
     assert [name in recorded(tenant.uid) for tenant in tenants] == [True] * 3
