@@ -62,7 +62,7 @@ class GuardingSchemaEditor(ReferencingSchemaEditor):
     def _lower(self, model: Model, field: Any) -> None:
         """PostgreSQL alters no column that a policy or a trigger names."""
         super()._lower(model, field)
-        if policy_of(model) is not None:
+        if self._is_named(model, field):
             self._unguard(model)
         elif _is_our_own(model):
             for statement in own_tables.lower(self.quote_name(model._meta.db_table)):
@@ -70,7 +70,16 @@ class GuardingSchemaEditor(ReferencingSchemaEditor):
 
     def _raise(self, model: Model, field: Any) -> None:
         super()._raise(model, field)
-        self._guard_again(model)
+        if self._is_named(model, field):
+            self._guard_again(model)
+
+    def _is_named(self, model: Model, field: Any) -> bool:
+        """Whether the policies or the triggers of a table name a column."""
+        policy = policy_of(model)
+        if policy is None:
+            return False
+        column = self.quote_name(field.column)
+        return any(column in statement for statement in policy.creation(model, self.connection))
 
     def _guard_again(self, model: Model) -> None:
         if (policy := policy_of(model)) is not None:

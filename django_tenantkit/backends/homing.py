@@ -16,7 +16,7 @@ from django.db import models
 
 from ..conf import conf
 from ..registry import lives_at_home
-from ..sql.homes import set_path
+from ..sql.homes import FIND_INDEX, set_path
 
 Model = type[models.Model]
 
@@ -64,15 +64,25 @@ class HomingSchemaEditor:
         for old, new in _references_from_homes(old_field, new_field):
             self.alter_field(new.model, old, new)
 
-    def add_index(self, model: Model, *args: Any, **options: Any) -> None:
-        """Add an index, if the table is here."""
-        if not self._is_elsewhere(model):
-            super().add_index(model, *args, **options)  # type: ignore[misc]
+    def add_index(self, model: Model, index: Any, **options: Any) -> None:
+        """Add an index, if the table is here. Outside of transactions a killed process may have begun it: a whole
+        one is kept, a half-made one goes first."""
+        if self._is_elsewhere(model):
+            return
+        if self.connection.migrating and options.get("concurrently"):
+            with self.connection.cursor() as cursor:
+                cursor.execute(FIND_INDEX, [self.connection.migrating, index.name])
+                found = cursor.fetchone()
+            if found is not None and found[0]:
+                return
+            if found is not None:
+                self.remove_index(model, index, **options)
+        super().add_index(model, index, **options)  # type: ignore[misc]
 
-    def remove_index(self, model: Model, *args: Any, **options: Any) -> None:
+    def remove_index(self, model: Model, index: Any, **options: Any) -> None:
         """Remove an index, if the table is here."""
         if not self._is_elsewhere(model):
-            super().remove_index(model, *args, **options)  # type: ignore[misc]
+            super().remove_index(model, index, **options)  # type: ignore[misc]
 
     def rename_index(self, model: Model, *args: Any) -> None:
         """Rename an index, if the table is here."""
@@ -108,6 +118,11 @@ class HomingSchemaEditor:
         """Move a table to another tablespace, if the table is here."""
         if not self._is_elsewhere(model):
             super().alter_db_tablespace(model, *args)  # type: ignore[misc]
+
+    def _make_reference(self, field: Any) -> None:
+        """Make a foreign key what the models mean, unless it leads from a tenant's schema to a shared table."""
+        if not self.connection.migrating or lives_at_home(field.remote_field.model):
+            super()._make_reference(field)  # type: ignore[misc]
 
     def _is_elsewhere(self, model: Model) -> bool:
         return bool(self.connection.migrating) and not lives_at_home(model)

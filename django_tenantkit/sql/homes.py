@@ -23,6 +23,12 @@ SELECT relname FROM pg_class
 WHERE relnamespace = to_regnamespace(%s) AND relkind IN ('r', 'p') AND relname = ANY(%s) ORDER BY relname
 """
 
+#: Whether an index of a schema is whole, by the names of both; no row where there is none.
+FIND_INDEX = """
+SELECT indisvalid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = %s AND relname = %s
+"""
+
 #: Whether a schema is there, and whether it has a table of that name.
 FIND_HOME = "SELECT to_regnamespace(%s) IS NOT NULL, to_regclass(%s) IS NOT NULL"
 

@@ -87,6 +87,11 @@ def test_it_goes_as_the_guide_says_on_sqlite_too(project: Project) -> None:
     assert failure(project, [block for block in map(on_sqlite, blocks_of(EXISTING)) if block is not None]) == ""
 
 
+@pytest.mark.skipif(not embedded.INSTALLED, reason="schemas are PostgreSQL's")
+def test_migrating_tenants_goes_as_the_guide_says(project_with_postgresql: Project) -> None:
+    assert failure(project_with_postgresql, blocks_of(ROOT / "docs" / "howto" / "migrating.md")) == ""
+
+
 def python_of(page: Path) -> ast.Module:
     """All Python of a how-to page. Its blocks are parts of a project, so they are read and not executed."""
     return ast.parse("\n".join(_PYTHON.findall(page.read_text())))

@@ -22,10 +22,11 @@ from psycopg import sql
 
 from django_tenantkit.isolation.schema import schema_name
 from django_tenantkit.lifecycle.places import make_place
+from django_tenantkit.lifecycle.snapshot.comparing import facts
 from django_tenantkit.models import Place
 from django_tenantkit.testing.tenants import make_tenant
 from tests import databases
-from tests.guard.migrating import CATALOG, superuser
+from tests.guard.migrating import superuser
 from tests.lifecycle.helpers import Ran
 
 APP = "tests.migrating.evolving"
@@ -161,19 +162,10 @@ def run(*arguments: str) -> Ran:
     return Ran("migrate_tenants", *arguments)
 
 
-def catalog(uid: UUID) -> dict[str, list[str]]:
-    """All that PostgreSQL knows of the tables of a home, without what names them."""
-    schema = schema_name(uid)
-    with superuser() as admin:
-        admin.execute("SELECT set_config('search_path', %s, false)", [f"{schema}, public"])
-        tables = admin.execute(
-            "SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = %s::regnamespace", [schema]
-        )
-        given = {"tables": [oid for (oid,) in tables.fetchall()]}
-        return {
-            kind: sorted(repr(row).replace(schema, "HOME") for row in admin.execute(query, given).fetchall())
-            for kind, query in CATALOG.items()
-        }
+def catalog(uid: UUID) -> list[str]:
+    """All that PostgreSQL knows of a home, without what names it."""
+    with superuser() as admin, admin.transaction(), admin.cursor() as cursor:
+        return facts(cursor, schema_name(uid))
 
 
 def recorded(uid: UUID) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from django_tenantkit.isolation.schema import schema_name
-from tests.migrating.project import Project, add_thing, ask, catalog, recorded, run, things
+from tests.migrating.project import Project, add_thing, ask, catalog, recorded, run, tell, things
 
 MARK = """
 def mark(apps, editor):
@@ -104,3 +104,22 @@ def test_sql_that_is_not_sent_to_others(project: Project, statement: str) -> Non
     project.migrate()
     assert run("--all-tenants").code == 0
     assert [recorded(tenant.uid)[-1] for tenant in tenants] == [project.last] * 3
+
+
+def test_an_index_that_a_killed_run_began(project: Project) -> None:
+    """Built concurrently, so outside of transactions: kept where it is whole, made again where it is not."""
+    tenants = project.tenants(3)
+    for tenant in tenants[1:]:
+        tell(f"CREATE INDEX thing_name ON {schema_name(tenant.uid)}.evolving_thing (name)")
+    index = f"'{schema_name(tenants[2].uid)}.thing_name'::regclass"
+    tell(f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = {index}")
+    project.write(
+        """AddIndexConcurrently("thing", models.Index(fields=["name"], name="thing_name")),""",
+        extra="from django.contrib.postgres.operations import AddIndexConcurrently",
+        atomic=False,
+    )
+    project.migrate()
+    assert run("--all-tenants").code == 0
+    first, *others = [catalog(tenant.uid) for tenant in tenants]
+    assert others == [first, first]
+    assert ask(f"SELECT indisvalid FROM pg_index WHERE indexrelid = {index}") == [True]

@@ -85,7 +85,13 @@ def test_two_runs_at_once(project: Project) -> None:
     assert ask("SELECT max(attempts) FROM django_tenantkit_place") == [2]
 
 
+LOCKS = """
+SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = database
+WHERE locktype = 'advisory' AND datname = current_database()
+"""
+
+
 def test_the_lock_ends_with_the_run(project: Project) -> None:
     with connection.as_system(), run_lock(0):
-        assert len(ask("SELECT pid FROM pg_locks WHERE locktype = 'advisory'")) == 1
-    assert ask("SELECT pid FROM pg_locks WHERE locktype = 'advisory'") == []
+        assert len(ask(LOCKS)) == 1
+    assert ask(LOCKS) == []

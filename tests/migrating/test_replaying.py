@@ -7,6 +7,7 @@ from unittest.mock import patch
 import pytest
 
 from django_tenantkit.lifecycle.migrating.homely import run_step
+from django_tenantkit.lifecycle.places import make_place
 from tests.migrating.project import Project, add_thing, ask, catalog, recorded, run
 
 TENANT_MODEL = """fields=[
@@ -47,6 +48,12 @@ SHARED = {
         "FROM evolving_thing -- all")], state_operations=[]),""",
 }
 
+#: Each would be a trigger on the shared table, for each tenant.
+REFERENCES_TO_SHARED_TABLES = """
+SELECT conname FROM pg_constraint JOIN pg_class ON pg_class.oid = confrelid
+WHERE starts_with(connamespace::regnamespace::text, 't_') AND NOT starts_with(relnamespace::regnamespace::text, 't_')
+"""
+
 
 @pytest.mark.parametrize("kind", SHARED)
 def test_a_replayed_home_is_as_a_migrated_one(project: Project, kind: str) -> None:
@@ -61,7 +68,9 @@ def test_a_replayed_home_is_as_a_migrated_one(project: Project, kind: str) -> No
     assert (ran.code, ran.out) == (0, "Migrated 3 homes.\n"), ran.complaint
     first, *others = [catalog(tenant.uid) for tenant in tenants]
     assert others == [first, first]
+    assert catalog(make_place("schema").uid) == first
     assert first != before
+    assert ask(REFERENCES_TO_SHARED_TABLES) == []
     assert [name in recorded(tenant.uid) for tenant in tenants] == [True] * 3
     assert run("--check").code == 0
 

@@ -175,6 +175,7 @@ def _states(plan: Plan) -> Iterator[tuple[Migration, ProjectState]]:
                 migration.mutate_state(state, preserve=False)
     for migration, _ in full:
         if migration in todo:
+            _ = state.apps  # rendered once: what follows renders the models that change
             yield migration, state
             state = migration.mutate_state(state, preserve=True)
         elif migration in applied and not forwards:

@@ -103,7 +103,7 @@ def migrate_tenants(
         if dry_run or not any(state.lags for state in report.states):
             return report
         with run_lock((options or Options()).wait):
-            report = Report(survey(wanted, given))
+            report = Report(survey(wanted, given, report.states))
             refuse_without_main(state.plan for state in report.states if state.plan is not None)
             _Run(report, wanted or Wanted(), options or Options(), progress).go(given)
     return report

@@ -42,14 +42,23 @@ def main_connection() -> Any:
     return connections[router.db_for_write(Place)]
 
 
-def survey(wanted: Wanted | None = None, uids: Iterable[UUID] | None = None) -> list[State]:
-    """The states of homes that are ready or taken, or of those with these uids. As the system."""
+def survey(
+    wanted: Wanted | None = None, uids: Iterable[UUID] | None = None, known: Iterable[State] = ()
+) -> list[State]:
+    """The states of homes that are ready or taken, or of those with these uids. As the system. Plans of `known` ones
+    are used again."""
+    plans = {state.digest: state.plan for state in known}
     given = None if uids is None else list(uids)
     with main_connection().cursor() as cursor:
         cursor.execute(sql.SURVEY, {"uids": given})
         rows = cursor.fetchall()
     return [
-        State(digest, places, tenants, None if names is None else plan_from(_listed(names), wanted or Wanted()))
+        State(
+            digest,
+            places,
+            tenants,
+            None if names is None else plans.get(digest) or plan_from(_listed(names), wanted or Wanted()),
+        )
         for digest, names, places, tenants in rows
     ]
 

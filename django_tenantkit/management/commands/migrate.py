@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from django.core.management.commands import migrate
-from django.db import connections
+from django.db import DatabaseError, connections
 
 from ...conf import conf
+from ...lifecycle.homes import make_row_home
 from ...lifecycle.migrating.survey import lag, main_connection
 from ..system import as_system
 
 
 class Command(migrate.Command):
     """Django's command. A command of the same name in another app should inherit this one."""
+
+    def execute(self, *args: Any, **options: Any) -> Any:
+        """Django checks before it handles."""
+        self._make_row_home(connections[options["database"]])
+        return super().execute(*args, **options)
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["skip_checks"]:
@@ -26,6 +32,13 @@ class Command(migrate.Command):
             super().handle(*args, **{**options, "skip_checks": True})
             if options["verbosity"] and not (options["plan"] or options["check_unapplied"]):
                 self._tell_of_homes(options["database"])
+
+    def _make_row_home(self, connection: Any) -> None:
+        """The application's statements name the schema of row tenants, those of the checks too. Where the roles are
+        not there yet, the checks say so."""
+        if conf.ROW_SCHEMA and connection.vendor == "postgresql":
+            with suppress(DatabaseError), as_system(connection), connection.cursor() as cursor:
+                make_row_home(connection, cursor)
 
     def _tell_of_homes(self, alias: str) -> None:
         """Homes of tenants are migrated by another command."""

@@ -90,24 +90,11 @@ def measured(arguments: argparse.Namespace) -> int:
 
 
 def make_homes(number: int) -> list[str]:
-    """So many homes, of which the first is migrated and the others are sent what it was sent."""
+    """So many homes; their names."""
     from django_tenantkit.isolation.schema import schema_name
-    from django_tenantkit.lifecycle.migrating.recording import recorded
     from django_tenantkit.lifecycle.places import make_place
-    from django_tenantkit.models import Place
 
-    with recorded(connection) as recording:
-        first = make_place("schema")
-    names = [schema_name(first.uid)]
-    ledgers = '"django_tenantkit_place"', '"django_tenantkit_migrationstate"'
-    written = [text for text in recording.statements if not any(ledger in text for ledger in ledgers)]
-    with connection.as_system():
-        for _ in range(number - 1):
-            place = Place.objects.create(isolation="schema", state="ready", migrations=first.migrations)
-            names.append(schema_name(place.uid))
-            script = ";\n".join(written).replace(names[0], names[-1])
-            with connection.cursor() as cursor:
-                cursor.execute(script)
+    names = [schema_name(make_place("schema").uid) for _ in range(number)]
     connections.close_all()
     return names
 
