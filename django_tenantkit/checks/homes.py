@@ -25,7 +25,7 @@ _EMPTY_CACHES = ("django.core.cache.backends.dummy.DummyCache",)
 
 @register(TAG)
 def check_homes(**kwargs: Any) -> list[CheckMessage]:
-    """E601 to E604, and E607 to W609."""
+    """E601 to E604, and E607 to E611."""
     return [*isolations(), *tenant_apps(), *users(), *caches()]
 
 
@@ -44,7 +44,7 @@ def isolations() -> Messages:
             hint=f"Write a list of some of {', '.join(ISOLATIONS)}, that of new tenants first.",
             id="tenantkit.E601",
         )
-    if set(given) - {"row"} or conf.ROW_SCHEMA is not None:
+    if set(given) & {"schema", "database"} or conf.ROW_SCHEMA is not None:
         yield from _row_schema(given)
 
 
@@ -62,14 +62,14 @@ def _row_schema(given: list[str]) -> Messages:
             f"TENANTKIT_ROW_SCHEMA is {schema!r}, which is no name of a schema of yours.",
             hint="Write up to 63 small letters, digits and underscores that begin with neither pg_ nor t_, and not "
             "tenantkit.",
-            id="tenantkit.E602",
+            id="tenantkit.E610",
         )
     engines = [alias for alias in connections if connections[alias].vendor != "postgresql"]
     if engines:
         yield Error(
             f"DATABASES[{engines[0]!r}] is not PostgreSQL, which is the only one with schemas for tenants.",
             hint='Write TENANTKIT_ISOLATIONS = ["row"] and leave TENANTKIT_ROW_SCHEMA out, or use PostgreSQL.',
-            id="tenantkit.E602",
+            id="tenantkit.E611",
         )
 
 

@@ -26,7 +26,9 @@ def outcomes() -> dict[str, str]:
     command = [sys.executable, "-m", "pytest", "-v", "--tb=short", "-p", "no:cacheprovider", "-p", "no:randomly"]
     options = ["--ds=tests.owners.settings", "-o", "python_files=owned_*.py", "tests/owners"]
     done = subprocess.run([*command, *options], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    found = dict(re.findall(r"::(\w+) (PASSED|FAILED|ERROR|SKIPPED)", done.stdout))
+    found: dict[str, str] = {}
+    for name, outcome in re.findall(r"::(\w+)(?:\[\S*\])? (PASSED|FAILED|ERROR|SKIPPED)", done.stdout):
+        found[name] = outcome if found.get(name, "PASSED") == "PASSED" else found[name]
     return {"output": done.stdout + done.stderr} | found
 
 

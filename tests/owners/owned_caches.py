@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
+from django.contrib.sites import models as sites
 from django.contrib.sites.models import Site
 from django.core.cache import cache
 
@@ -17,6 +18,7 @@ from django_tenantkit.context import switched
 from django_tenantkit.exceptions import TenantkitError
 from tests.owners.books import shelves
 from tests.owners.books.models import Book, Note
+from tests.test_django_internals import digest
 
 
 @pytest.fixture
@@ -205,6 +207,14 @@ async def test_coroutines_that_take_turns():
                 assert items["name"] == tenant.slug
 
     await asyncio.gather(*(work(Named(pk)) for pk in (1, 2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("thing", "expected"), [(sites.SiteManager, "4374976ff45b"), (sites.clear_site_cache, "54c2e30eb3c1")]
+)
+def test_django_keeps_sites_as_builtin_caches_expects(thing, expected):
+    """As `tests/test_django_internals.py`, for an app that is not installed there."""
+    assert digest(thing) == expected
 
 
 def test_a_process_keeps_a_bounded_number_of_tenants(monkeypatch):

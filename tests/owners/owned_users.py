@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.contrib.auth.tokens import default_token_generator
 from django.contrib.sessions.models import Session
+from django.core import signing
 from django.test import Client
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
@@ -102,9 +103,31 @@ def test_permissions_are_the_tenants(tenants):
 
 def test_a_link_to_set_a_password_is_nothing_elsewhere(tenants):
     user = user_of(tenants["acme"])
-    link = f"/reset/{urlsafe_base64_encode(force_bytes(user.pk))}/{default_token_generator.make_token(user)}/"
+    with tenant_context(tenants["acme"]):
+        link = f"/reset/{urlsafe_base64_encode(force_bytes(user.pk))}/{default_token_generator.make_token(user)}/"
     assert TenantClient(tenants["globex"]).get(link).context["validlink"] is False
     assert TenantClient(tenants["acme"]).get(link, follow=True).context["validlink"] is True
+
+
+def test_a_link_is_nothing_in_a_copy_of_the_tenant(tenants):
+    user = user_of(tenants["acme"])
+    with tenant_context(tenants["globex"]):
+        User.objects.all().delete()
+        user.save(force_insert=True)
+    with tenant_context(tenants["acme"]):
+        link = f"/reset/{urlsafe_base64_encode(force_bytes(user.pk))}/{default_token_generator.make_token(user)}/"
+    assert TenantClient(tenants["globex"]).get(link).context["validlink"] is False
+    assert TenantClient(tenants["acme"]).get(link, follow=True).context["validlink"] is True
+
+
+def test_what_is_signed_is_nothing_elsewhere(tenants):
+    with tenant_context(tenants["acme"]):
+        signed = signing.dumps({"basket": 7})
+        assert signing.loads(signed) == {"basket": 7}
+    with tenant_context(tenants["globex"]), pytest.raises(signing.BadSignature):
+        signing.loads(signed)
+    with pytest.raises(signing.BadSignature):
+        signing.loads(signed)
 
 
 def test_the_policy_compares_more_than_the_key(tenants):

@@ -4,7 +4,11 @@ import os
 
 os.environ["TENANTKIT_TEST_ISOLATION"] = "schema"
 
+from django_tenantkit.signatures import TenantSecretKey
 from tests.settings import *  # noqa: F403
+from tests.settings import SECRET_KEY as PLAIN_KEY
+
+SECRET_KEY = TenantSecretKey(PLAIN_KEY)
 
 HOME = ["admin", "auth", "contenttypes", "sessions", "sites"]
 

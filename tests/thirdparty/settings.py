@@ -7,8 +7,12 @@ os.environ["TENANTKIT_TEST_ISOLATION"] = "schema"
 
 from oscar.defaults import *  # noqa: F403
 
+from django_tenantkit.signatures import TenantSecretKey
 from tests.settings import *  # noqa: F403
 from tests.settings import MIDDLEWARE, TEMPLATES
+from tests.settings import SECRET_KEY as PLAIN_KEY
+
+SECRET_KEY = TenantSecretKey(PLAIN_KEY)
 
 DJANGO = ["admin", "auth", "contenttypes", "sessions", "sites", "messages", "staticfiles", "flatpages", "humanize"]
 
