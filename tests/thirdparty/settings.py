@@ -99,6 +99,14 @@ TENANTKIT_TENANT_APPS = [
 ]
 TENANTKIT_ISOLATIONS = ["schema"]
 TENANTKIT_ROW_SCHEMA = "nobody"
+TENANTKIT_ACCESS_POLICY = "django_tenantkit.access.own_users"
+TENANTKIT_TENANT_CACHES = ["guardian.shortcuts._get_ct_cached"]
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "KEY_FUNCTION": "django_tenantkit.caches.tenant_key",
+    }
+}
 
 MIDDLEWARE = [
     *MIDDLEWARE,
