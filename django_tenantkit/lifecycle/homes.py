@@ -6,17 +6,15 @@ import hashlib
 from typing import Any
 
 from django.apps import apps
-from django.contrib.auth.management import create_permissions
-from django.contrib.contenttypes.management import create_contenttypes, inject_rename_contenttypes_operations
-from django.db import router, transaction
+from django.db import transaction
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models.signals import post_migrate
 
 from ..conf import conf
 from ..exceptions import TenantkitError
 from ..registry import lives_at_home, tenant_field
 from ..sql import homes as sql
 from ..sql.roles import roles_of
+from .kinds import announce_renamed, fill_home
 
 
 def make_row_home(connection: Any, cursor: Any) -> None:
@@ -40,40 +38,12 @@ def migrate_home(connection: Any, schema: str, *, fake: bool = False) -> list[st
         executor = MigrationExecutor(connection)
         targets = executor.loader.graph.leaf_nodes()
         plan = executor.migration_plan(targets)
-        announce_renamed(connection, plan)
+        announce_renamed(plan)
         executor.migrate(targets, plan, fake=fake)
         _make_unmigrated(connection, executor.loader.unmigrated_apps, schema)
         guard_home(connection, schema)
         fill_home(connection, plan)
     return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
-
-
-def announce_renamed(connection: Any, plan: list[Any]) -> None:
-    """Let a plan of migrations rename the content types of the models that it renames, as Django's `migrate` does;
-    nothing where all tenants share them."""
-    if _is_made_here(connection, "contenttypes", "ContentType"):
-        inject_rename_contenttypes_operations(plan=plan, using=connection.alias)
-
-
-def fill_home(connection: Any, plan: list[Any]) -> None:
-    """What follows the migrations of a home, which the connection is in: the content types of all models and their
-    permissions, each where it is the home that has them; and `post_migrate` for the apps that are at home. Other apps
-    heard it when the main database was migrated."""
-    sent = {"verbosity": 0, "interactive": False, "using": connection.alias, "apps": apps}
-    for config in apps.get_app_configs():
-        if config.label in conf.TENANT_APPS:
-            post_migrate.send(sender=config, app_config=config, plan=plan, **sent)
-            continue
-        if _is_made_here(connection, "contenttypes", "ContentType"):
-            create_contenttypes(config, **sent)
-        if _is_made_here(connection, "auth", "Permission"):
-            create_permissions(config, **sent)
-
-
-def _is_made_here(connection: Any, label: str, model: str) -> bool:
-    if label not in conf.TENANT_APPS:
-        return False
-    return bool(router.allow_migrate_model(connection.alias, apps.get_model(label, model)))
 
 
 def guard_home(connection: Any, schema: str) -> None:

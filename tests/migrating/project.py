@@ -76,7 +76,14 @@ class Project:
         sys.path.insert(0, str(root))
 
     def write(
-        self, operations: str, *, extra: str = "", atomic: bool = True, name: str = "", replaces: str = "[]", after: str = ""
+        self,
+        operations: str,
+        *,
+        extra: str = "",
+        atomic: bool = True,
+        name: str = "",
+        replaces: str = "[]",
+        after: str = "",
     ) -> str:
         """Write the next migration; its name."""
         name = name or f"{int(self.last[:4]) + 1:04}_next"
@@ -129,9 +136,7 @@ def database(template: str) -> Iterator[str]:
     before, name = connection.settings_dict["NAME"], f"{databases.PREFIX}_{secrets.token_hex(4)}"
     connections.close_all()
     with databases.as_admin() as admin:
-        admin.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-        )
+        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
     with databases.as_admin(name) as admin:
         databases._set_up(admin, connection.settings_dict)
     connection.settings_dict["NAME"] = name
@@ -161,7 +166,9 @@ def catalog(uid: UUID) -> dict[str, list[str]]:
     schema = schema_name(uid)
     with superuser() as admin:
         admin.execute("SELECT set_config('search_path', %s, false)", [f"{schema}, public"])
-        tables = admin.execute("SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = %s::regnamespace", [schema])
+        tables = admin.execute(
+            "SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = %s::regnamespace", [schema]
+        )
         given = {"tables": [oid for (oid,) in tables.fetchall()]}
         return {
             kind: sorted(repr(row).replace(schema, "HOME") for row in admin.execute(query, given).fetchall())

@@ -37,7 +37,9 @@ def test_fifty_kills(project: Project) -> None:
     field = 'migrations.AddField("thing", "size", models.IntegerField(default=100))'
     project.write(f"migrations.SeparateDatabaseAndState(state_operations=[{field}]),")
     project.write("migrations.RunPython(up, down),", extra=COUNT)
-    project.write('migrations.RunSQL("UPDATE evolving_thing SET size = size + 10", "UPDATE evolving_thing SET size = size - 10"),')
+    project.write(
+        'migrations.RunSQL("UPDATE evolving_thing SET size = size + 10", "UPDATE evolving_thing SET size = size - 10"),'
+    )
     project.write("""migrations.AddField("thing", "parent", models.ForeignKey("self", models.CASCADE, null=True)),
         migrations.AddIndex("thing", models.Index(fields=["name"], name="thing_name")),""")
     project.write("migrations.RunPython(up, down),", extra=COUNT)

@@ -28,15 +28,13 @@ class Browser(TenantClient):
             if slug != self.tenant.slug:
                 assert slug not in text, f"{slug} on a page of {self.tenant.slug}: {around(text, slug)}"
 
-    def fill_in(self, path: str, at: str = "", expect: str = "", to: str = "", **values: Any) -> Any:
-        """Get a page, fill in the form that has a field `at`, send it and return what comes. `values` are fields with
-        what is typed in; the others keep what they have. A form that is shown again is a failure, with what it says."""
+    def fill_in(self, path: str, at: str = "", to: str = "", **values: Any) -> Any:
+        """Get a page, fill in the form that has a field `at`, send it and return what comes. `values` is
+        what is typed in; the other fields keep what they have. A form that is shown again is a failure, with what it says."""
         page = self.get(path)
         assert page.status_code == 200, (path, page.status_code, getattr(page, "url", ""))
         data = fields_of(page.content.decode(), at or next(iter(values)))
-        unknown = {name for name in values if name not in data and not name.startswith("action-")}
-        assert not unknown or not at, (path, unknown, sorted(data))
-        data.update({name: value for name, value in values.items() if value is not None})
+        data.update(values)
         response = self.post(to or path, data)
         assert response.status_code == 302, (path, complaints(response))
         return response
@@ -63,6 +61,7 @@ class _Forms(HTMLParser):
         super().__init__()
         self.forms: list[dict[str, Any]] = []
         self.select = self.area = ""
+        self.first = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
@@ -80,11 +79,10 @@ class _Forms(HTMLParser):
             elif kind not in ("submit", "button", "file", "image", "reset"):
                 self._add(name, value)
         elif tag == "select" and name:
-            self.select = name
-            if "multiple" not in given:
-                form.setdefault(name, "")
-        elif tag == "option" and self.select and "selected" in given:
+            self.select, self.first = name, "multiple" not in given
+        elif tag == "option" and self.select and ("selected" in given or self.first):
             form[self.select] = value
+            self.first = False
         elif tag == "textarea" and name:
             self.area = name
             form[name] = ""

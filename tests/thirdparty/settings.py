@@ -28,7 +28,6 @@ WAGTAIL = [
     "wagtail.search",
     "wagtail.admin",
     "wagtail",
-    "modelsearch",
     "modelcluster",
     "taggit",
     "tests.thirdparty.cms",
@@ -93,7 +92,7 @@ INSTALLED_APPS = [
 TENANTKIT_TENANT_APPS = [
     *(name for name in DJANGO if name not in ("messages", "staticfiles", "humanize")),
     *(f"wagtail{name}" for name in ("forms", "redirects", "embeds", "users", "docs", "images", "search")),
-    *("wagtailadmin", "wagtailcore", "modelsearch", "taggit", "cms", "helpdesk", "guardian", "thumbnail"),
+    *("wagtailadmin", "wagtailcore", "taggit", "cms", "helpdesk", "guardian", "thumbnail"),
     *("analytics", "address", "shipping", "catalogue", "reviews", "communication", "partner", "basket", "payment"),
     *("offer", "order", "customer", "voucher", "wishlists"),
 ]

@@ -215,15 +215,9 @@ def test_the_rest_of_the_dashboard(clients, orders):
 def test_registering_and_logging_in(clients):
     for slug, client in clients.items():
         guest = Browser(client.tenant)
+        secret = "a long secret of theirs"
         guest.fill_in(
-            "/shop/accounts/register/",
-            at="registration-email",
-            **{
-                "registration-email": f"new@{slug}.org",
-                "registration-password1": "a long secret of theirs",
-                "registration-password2": "a long secret of theirs",
-                "registration_submit": "1",
-            },
+            "/shop/accounts/register/", at="email", email=f"new@{slug}.org", password1=secret, password2=secret
         )
         assert f"new@{slug}.org" in guest.get("/shop/accounts/profile/").content.decode()
 

@@ -7,52 +7,64 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('django_tenantkit', '0002_places'),
+        ("django_tenantkit", "0002_places"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Kind',
+            name="Kind",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=50)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=50)),
             ],
         ),
         migrations.CreateModel(
-            name='Group',
+            name="Group",
             fields=[
-                ('id', models.UUIDField(default=django_tenantkit.fields.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=50)),
-                ('tenant', django_tenantkit.fields.TenantField()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=django_tenantkit.fields.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=50)),
+                ("tenant", django_tenantkit.fields.TenantField()),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
             bases=(django_tenantkit.fields.TenantScoped, models.Model),
         ),
         migrations.CreateModel(
-            name='Thing',
+            name="Thing",
             fields=[
-                ('id', models.UUIDField(default=django_tenantkit.fields.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=50)),
-                ('group', models.ForeignKey(null=True, on_delete=django.db.models.deletion.RESTRICT, to='evolving.group')),
-                ('tenant', django_tenantkit.fields.TenantField()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=django_tenantkit.fields.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=50)),
+                (
+                    "group",
+                    models.ForeignKey(null=True, on_delete=django.db.models.deletion.RESTRICT, to="evolving.group"),
+                ),
+                ("tenant", django_tenantkit.fields.TenantField()),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
             bases=(django_tenantkit.fields.TenantScoped, models.Model),
         ),
         migrations.AddConstraint(
-            model_name='group',
-            constraint=django_tenantkit.constraints.TenantPolicy(name='evolving_group_tenant_policy', version=1),
+            model_name="group",
+            constraint=django_tenantkit.constraints.TenantPolicy(name="evolving_group_tenant_policy", version=1),
         ),
         migrations.AddConstraint(
-            model_name='thing',
-            constraint=django_tenantkit.constraints.TenantPolicy(name='evolving_thing_tenant_policy', version=1),
+            model_name="thing",
+            constraint=django_tenantkit.constraints.TenantPolicy(name="evolving_thing_tenant_policy", version=1),
         ),
     ]
