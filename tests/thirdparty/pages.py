@@ -30,7 +30,7 @@ class Browser(TenantClient):
 
     def fill_in(self, path: str, at: str = "", to: str = "", **values: Any) -> Any:
         """Get a page, fill in the form that has a field `at`, send it and return what comes. `values` is
-        what is typed in; the other fields keep what they have. A form that is shown again is a failure, with what it says."""
+        what is typed in; the other fields keep what they have. A form that is shown again is a failure."""
         page = self.get(path)
         assert page.status_code == 200, (path, page.status_code, getattr(page, "url", ""))
         data = fields_of(page.content.decode(), at or next(iter(values)))
