@@ -7,6 +7,8 @@ ARGS ?=
 
 BIN := .venv/bin
 STAMP := .venv/.installed
+# Their dependencies and ours for development exclude each other, so they have an environment of their own.
+THIRDPARTY := .venv-thirdparty
 
 .DEFAULT_GOAL := help
 .PHONY: demo test lint docs bench django-suite test-services test-browser test-thirdparty clean help
@@ -41,11 +43,11 @@ test-services: $(STAMP)  ## Run the tests that need PgBouncer, Redis or Citus, a
 test-browser: $(STAMP)  ## Run the tests that need a web browser
 	$(BIN)/python -m pytest -m browser $(ARGS)
 
-test-thirdparty: $(STAMP)  ## Run other projects' code against this one
-	$(BIN)/python -m pytest -m thirdparty $(ARGS)
+test-thirdparty: $(THIRDPARTY)/.installed  ## Run other projects' code against this one: wagtail, helpdesk, oscar
+	$(THIRDPARTY)/bin/python -m pytest --ds=tests.thirdparty.settings -m thirdparty tests/thirdparty $(ARGS)
 
 clean:  ## Remove what the other targets make, .venv included
-	rm -rf .venv docs/_build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv $(THIRDPARTY) docs/_build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## Show this list
@@ -55,4 +57,10 @@ $(STAMP): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	touch $@
+
+$(THIRDPARTY)/.installed: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python" >&2; exit 1; }
+	test -x $(THIRDPARTY)/bin/python || $(PYTHON) -m venv $(THIRDPARTY)
+	$(THIRDPARTY)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[thirdparty]"
 	touch $@

@@ -15,13 +15,14 @@ from django.utils.functional import SimpleLazyObject, empty
 from django.utils.module_loading import import_string
 
 from .conf import Settings, conf, made_of
-from .context import security
+from .context import security, tenant_context
 from .exceptions import TenantAccessDenied, TenantkitError, TenantSuspended, TenantUnavailable
 from .gate import is_behind
 from .lookup import forget as forget_tenant
 from .lookup import is_stand_in
 from .memory import Memory, now_and_on_commit
 from .models import Membership, TenantStatus
+from .registry import users_live_at_home
 
 #: What a policy says: yes or no, or the user's roles in the tenant, of which none is no.
 Verdict = bool | tuple[str, ...]
@@ -41,6 +42,18 @@ def members_only(user: Any, tenant: Any) -> list[str]:
     return list(Membership.objects.filter(user_id=user.pk, tenant_id=tenant.pk).values_list("role", flat=True))
 
 
+def own_users(user: Any, tenant: Any) -> bool:
+    """The policy where each tenant has users of its own: whoever is an active user in the tenant's home. The key
+    alone says nothing, as other tenants have one like it, so the name and the password's hash are compared too."""
+    model: Any = get_user_model()
+    if not isinstance(user, model) or not user.is_active:
+        return False
+    name = model.USERNAME_FIELD
+    with tenant_context(tenant):
+        found = model._default_manager.filter(pk=user.pk, **{name: getattr(user, name)}).first()
+    return found is not None and found.is_active and found.password == user.password
+
+
 def allowed(user: Any, tenant: Any) -> Verdict:
     """What TENANTKIT_ACCESS_POLICY says of an authenticated user. Asked at most once in
     TENANTKIT_ACCESS_SECONDS; a change of the user, the tenant or a membership is noticed at once. For a
@@ -50,8 +63,10 @@ def allowed(user: Any, tenant: Any) -> Verdict:
 
 
 def _verdict(user: Any, pk: Any, tenant: Any) -> Verdict:
-    path, seconds = _rule()
-    key = (path, user.__class__, pk, tenant.pk)
+    path, seconds, at_home = _rule()
+    key: tuple[Any, ...] = (path, user.__class__, pk, tenant.pk)
+    if at_home:  # somebody else has the same key in another tenant
+        key = (*key, getattr(user, user.USERNAME_FIELD, None), getattr(user, "password", None))
     if (verdict := _verdicts.get(key, seconds)) is not None:
         return verdict
     if pk is None:
@@ -70,9 +85,9 @@ def _verdict(user: Any, pk: Any, tenant: Any) -> Verdict:
     return verdict
 
 
-@made_of(Settings.ACCESS_POLICY, Settings.ACCESS_SECONDS)
-def _rule(path: str, seconds: float) -> tuple[str, float]:
-    return path, seconds
+@made_of(Settings.ACCESS_POLICY, Settings.ACCESS_SECONDS, Settings.TENANT_APPS)
+def _rule(path: str, seconds: float, _apps: list[str]) -> tuple[str, float, bool]:
+    return path, seconds, users_live_at_home()
 
 
 def forget(user_id: Any = None, tenant_id: Any = None) -> None:

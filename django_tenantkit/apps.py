@@ -20,10 +20,11 @@ class TenantkitConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Refuse foreign engines, register the checks, notice changes, guard databases that are migrated."""
-        from . import access, checks, lookup, sessions  # noqa: F401
+        """Refuse foreign engines, keep caches of tenants apart, register checks, notice changes, guard databases."""
+        from . import access, builtin_caches, checks, lookup, sessions  # noqa: F401
         from .lifecycle import finished, guard
 
+        builtin_caches.keep_all_apart()
         access.connect()
         lookup.connect()
         sessions.connect()

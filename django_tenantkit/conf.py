@@ -98,6 +98,12 @@ class Settings:
         "Whether requests of a tenant whose schema or database lags behind the code's migrations are answered with "
         "503, as in maintenance, until `migrate_tenants` has been there.",
     )
+    TENANT_CACHES: Setting[list[str]] = Setting(
+        [],
+        "Caches of the process that hold rows of tenants, by their dotted paths: dictionaries in modules, and "
+        "functions of `functools.lru_cache`. Each is kept for each tenant apart, as those of Django's content types "
+        "and sites are where TENANTKIT_TENANT_APPS has them.",
+    )
     SERVERS: Setting[dict[str, dict[str, Any]]] = Setting(
         {},
         "More places for tenants, by name: what differs from the entry `default` in DATABASES, such as HOST, NAME and "

@@ -87,6 +87,14 @@ class Scope:
 
 _NOTHING = Scope()
 _scope: ContextVar[Scope] = ContextVar("tenantkit_scope", default=_NOTHING)
+#: Called when a scope comes into force, see `caches.register_reset()`.
+switched: list[Callable[[], None]] = []
+
+
+def _set(scope: Scope) -> None:
+    _scope.set(scope)
+    for call in switched:
+        call()
 
 
 def current_scope() -> Scope:
@@ -110,11 +118,6 @@ def require_tenant() -> TenantLike:
     return scope.tenant
 
 
-def _enter(scope: Scope) -> None:
-    scope.outer = _scope.get()
-    _scope.set(scope)
-
-
 def _leave(scope: Scope) -> None:
     """Restore what was found on entering. When something entered later is still open, take `scope`
     out of the chain, so that the later one restores the right thing, and say so."""
@@ -122,7 +125,7 @@ def _leave(scope: Scope) -> None:
         outer = scope.outer or _NOTHING
         while outer.removed and outer.outer is not None:
             outer = outer.outer
-        _scope.set(outer)
+        _set(outer)
         return
     scope.removed = True
     raise TenantContextError()
@@ -138,11 +141,11 @@ class _Resumable:
 
     def __enter__(self) -> None:
         self.caller = _scope.get()
-        _scope.set(self.inner)
+        _set(self.inner)
 
     def __exit__(self, *_: object) -> None:
         self.inner = _scope.get()
-        _scope.set(self.caller)
+        _set(self.caller)
 
 
 def _drive(generator: Generator[Any, Any, Any], swap: _Resumable) -> Generator[Any, Any, Any]:
@@ -239,7 +242,8 @@ class _ScopeContext:
 
     def __enter__(self) -> Any:
         scope = self._make_scope()
-        _enter(scope)
+        scope.outer = _scope.get()
+        _set(scope)
         self._open.append(scope)
         return scope.tenant
 
@@ -333,7 +337,7 @@ class contained:  # noqa: N801
 
     def __exit__(self, *_: object) -> None:
         left = _scope.get()
-        _scope.set(self.found)
+        _set(self.found)
         if left is not self.inside:
             logger.error(
                 "%s left %s behind; it was restored. Use `with tenant_context(...)` so that it is left "
@@ -355,12 +359,14 @@ class guarded_context(contained):  # noqa: N801
 
     def __enter__(self) -> None:
         self.found = self.inside.outer = _scope.get()
-        _scope.set(self.inside)
+        _set(self.inside)
 
     def withdraw(self) -> None:
         """Go on with no tenant: the user may not act in it, and what runs now does not need one."""
         inside = self.inside
         inside.tenant = inside.key = inside.home = inside.guard = inside.sent = None
+        for call in switched:
+            call()
 
 
 def carry_tenant(func: F) -> F:

@@ -15,8 +15,10 @@ from django.db.models.signals import post_delete, post_init, post_migrate, post_
 from django.utils.timezone import now
 
 from .conf import conf
+from .context import get_current_tenant
 from .exceptions import TenantNotFound
 from .memory import Memory, now_and_on_commit
+from .registry import users_live_at_home
 
 
 class Name(NamedTuple):
@@ -184,7 +186,9 @@ def _read(name: Name) -> Any:
 
 def tenants_of(user: Any) -> list[Any]:
     """The tenants in which `user` has a membership, by slug, whatever the current tenant: for a page on which
-    somebody chooses where to work. Not from a cache."""
+    somebody chooses where to work. Not from a cache. A user of a tenant's own (`own_users`) has that one."""
+    if users_live_at_home() and (current := get_current_tenant()) is not None:
+        return [current]
     tenants = _objects(conf.TENANT_MODEL)
     if connections[tenants.db].vendor == "postgresql":
         return list(tenants.raw("SELECT * FROM tenantkit.my_tenants(%s)", [user.pk]))

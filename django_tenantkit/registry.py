@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.apps.registry import Apps
+from django.conf import settings
 from django.db import models
 
 from .conf import conf
@@ -38,14 +39,14 @@ class TableMap:
     def _references(self, source: list[type[models.Model]]) -> Iterable[tuple[str, str]]:
         for model in source:
             meta: Any = model._meta
-            if meta.db_table in self.tenant_fields:
+            if lives_at_home(model):
                 targets = [(field, field.remote_field.model) for field in meta.local_fields if field.remote_field]
             else:
                 targets = [(field, model) for field in meta.private_fields if self._deletes_rows_of_tenants(field)]
             for field, target in targets:
-                for table in () if isinstance(target, str) else _tables(target):
-                    if table not in self.tenant_fields:
-                        yield table, f"{meta.label}.{field.name}"
+                for shared in () if isinstance(target, str) else (target, *target._meta.all_parents):
+                    if not lives_at_home(shared):
+                        yield shared._meta.db_table, f"{meta.label}.{field.name}"
 
     def _deletes_rows_of_tenants(self, field: Any) -> bool:
         """Whether a private field is a generic relation to a tenant table."""
@@ -72,12 +73,6 @@ class Owners(dict[type[models.Model], "tuple[tuple[str, Any], ...]"]):
         return self[model]
 
 
-def _tables(model: type[models.Model]) -> Iterable[str]:
-    yield model._meta.db_table
-    for parent in model._meta.all_parents:
-        yield parent._meta.db_table
-
-
 def tenant_field(model: type[models.Model]) -> Any:
     """The field of `model`'s own table that holds the tenant, or None for a shared table."""
     concrete = model._meta.concrete_model or model
@@ -91,6 +86,12 @@ def lives_at_home(model: type[models.Model]) -> bool:
     """Whether `model`'s table is one of a tenant's home: it has a tenant field, or its app is one of
     TENANTKIT_TENANT_APPS. The others are shared."""
     return tenant_field(model) is not None or model._meta.app_label in conf.TENANT_APPS
+
+
+def users_live_at_home() -> bool:
+    """Whether each tenant has users of its own: their model is in an app of TENANTKIT_TENANT_APPS. The key of such a
+    user means somebody else in another tenant."""
+    return settings.AUTH_USER_MODEL.partition(".")[0] in conf.TENANT_APPS
 
 
 def own_field(field: Any, model: type[models.Model]) -> Any:

@@ -14,6 +14,7 @@ import django
 import pytest
 from django.apps.registry import Apps
 from django.contrib.contenttypes.fields import GenericRelation
+from django.contrib.contenttypes.models import ContentTypeManager
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
@@ -57,6 +58,7 @@ SOURCES = {
     "DeleteQuery.do_query": (subqueries.DeleteQuery.do_query, "3d2b6fb76c65"),
     "UpdateQuery.get_related_updates": (subqueries.UpdateQuery.get_related_updates, "16c8d9aa91af"),
     "create_many_to_many_intermediary_model": (related.create_many_to_many_intermediary_model, "99b96bc38362"),
+    "ContentTypeManager": (ContentTypeManager, "6e49e9be9a2f"),
     "Apps.get_models": (Apps.get_models.__wrapped__, "f82d9a5a8358"),
     "Apps.clear_cache": (Apps.clear_cache, "dffec5a71043"),
     "BaseDatabaseSchemaEditor._create_index_sql": (BaseDatabaseSchemaEditor._create_index_sql, "32d0635115bc"),

@@ -8,6 +8,7 @@ from django.apps import apps
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import models
 
+from ..registry import lives_at_home
 from .common import TAG, AppConfigs, Messages, Model, is_tenant, label, run_on_models, target_of
 
 
@@ -115,7 +116,7 @@ def many_to_many(model: Model) -> Messages:
 
 def generic(model: Model) -> Messages:
     """Generic foreign keys in shared tables, which can name rows of tenants."""
-    if is_tenant(model):
+    if lives_at_home(model):
         return
     for field in model._meta.private_fields:
         if hasattr(field, "ct_field") and hasattr(field, "fk_field") and not field.one_to_many:

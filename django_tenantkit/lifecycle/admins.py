@@ -11,15 +11,16 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from ..exceptions import ProvisioningRefused
+from ..registry import users_live_at_home
 
 
 def clean_email(email: str) -> str:
     """The address without the space around it. Raises `ProvisioningRefused` for what is none, and for one
-    by which no user can be found or made."""
+    by which no user can be found or made. A tenant with users of its own has none yet."""
     email = email.strip()
     try:
         validate_email(email)
-        if find_user(email) is None:
+        if users_live_at_home() or find_user(email) is None:
             _new_user(email).clean_fields(exclude=_not_ours())
     except ValidationError as error:
         raise ProvisioningRefused(
@@ -47,11 +48,14 @@ def find_user(email: str) -> Any:
 
 
 def find_or_make_admin(email: str) -> Any:
-    """The user with this address; made if unknown, named by it, without a usable password."""
+    """The user with this address; made if unknown, named by it, without a usable password. Where the tenant has
+    users of its own, the new one may do everything there."""
     model: Any = get_user_model()
     user = find_user(email)
     if user is None:
-        rest = {model.get_email_field_name(): email, "password": make_password(None)}
+        rest: dict[str, Any] = {model.get_email_field_name(): email, "password": make_password(None)}
+        if users_live_at_home():
+            rest |= {name: True for name in ("is_staff", "is_superuser") if name in _fields(model)}
         user, _ = model._default_manager.get_or_create(**{model.USERNAME_FIELD: email}, defaults=rest)
     return user
 
@@ -67,7 +71,11 @@ def _new_user(email: str) -> Any:
     return model(**{model.get_email_field_name(): email, model.USERNAME_FIELD: email})
 
 
+def _fields(model: Any) -> set[str]:
+    return {field.name for field in model._meta.fields}
+
+
 def _not_ours() -> set[str]:
     """The fields of a user that are not filled in here, and so not validated."""
     model: Any = get_user_model()
-    return {field.name for field in model._meta.fields} - {model.get_email_field_name(), model.USERNAME_FIELD}
+    return _fields(model) - {model.get_email_field_name(), model.USERNAME_FIELD}

@@ -11,9 +11,10 @@ from django.db.migrations.executor import MigrationExecutor
 
 from ..conf import conf
 from ..exceptions import TenantkitError
-from ..registry import lives_at_home
+from ..registry import lives_at_home, tenant_field
 from ..sql import homes as sql
 from ..sql.roles import roles_of
+from .kinds import announce_renamed, fill_home
 
 
 def make_row_home(connection: Any, cursor: Any) -> None:
@@ -37,9 +38,11 @@ def migrate_home(connection: Any, schema: str, *, fake: bool = False) -> list[st
         executor = MigrationExecutor(connection)
         targets = executor.loader.graph.leaf_nodes()
         plan = executor.migration_plan(targets)
+        announce_renamed(plan)
         executor.migrate(targets, plan, fake=fake)
         _make_unmigrated(connection, executor.loader.unmigrated_apps, schema)
         guard_home(connection, schema)
+        fill_home(connection, plan)
     return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
 
 
@@ -73,6 +76,11 @@ def home_models() -> list[Any]:
 def home_apps() -> frozenset[str]:
     """The labels of apps with such models."""
     return frozenset(model._meta.app_label for model in home_models())
+
+
+def tables_without_tenant() -> list[str]:
+    """The tables of homes that have no tenant's column, so that no two tenants can share them."""
+    return sorted(model._meta.db_table for model in home_models() if tenant_field(model) is None)
 
 
 def _makes_table(model: Any) -> bool:

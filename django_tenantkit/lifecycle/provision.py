@@ -20,6 +20,7 @@ from ..names import clean_domain, validate_slug
 from . import jobs
 from .admins import clean_email
 from .claims import refuse_taken
+from .homes import tables_without_tenant
 from .places import has_ready_place
 from .steps import announce
 
@@ -181,8 +182,12 @@ def _place(isolation: str | None, server: str | None, plan: str) -> dict[str, st
 
 
 def _clean_isolation(isolation: str | None) -> str:
-    if isolation is None:
-        return str(conf.ISOLATIONS[0])
+    isolation = str(conf.ISOLATIONS[0]) if isolation is None else isolation
+    if isolation == TenantIsolation.ROW and (tables := tables_without_tenant()):
+        raise ProvisioningRefused(
+            f"The tables {', '.join(tables)} have no tenant's column (TENANTKIT_TENANT_APPS), so a row tenant cannot "
+            'share them. Give the tenant another isolation, such as "schema".'
+        )
     if isolation not in conf.ISOLATIONS:
         raise ProvisioningRefused(
             f"The isolation {isolation!r} is not among those of this deployment, {', '.join(conf.ISOLATIONS)} "

@@ -30,6 +30,7 @@ from ..models import (
     get_tenant_model,
 )
 from ..names import slug_host
+from ..registry import users_live_at_home
 from ..signals import tenant_provisioned
 from . import places
 from .admins import find_or_make_admin, find_user
@@ -95,9 +96,11 @@ def make_domain(job: Job) -> None:
 
 def make_admin(job: Job) -> None:
     """Make the user with the admin's e-mail address a member with the role `admin`. An unknown user is
-    made, without a usable password."""
-    if email := job.arguments["admin_email"]:
-        user = find_or_make_admin(email)
+    made, without a usable password. Where tenants have users of their own, that user is the tenant's first."""
+    if not (email := job.arguments["admin_email"]):
+        return
+    user = find_or_make_admin(email)
+    if not users_live_at_home():
         Membership.objects.get_or_create(tenant=job.tenant, user=user, defaults={"role": "admin"})
 
 
@@ -143,11 +146,17 @@ def announce(job: Job) -> None:
 def _asked_for(job: Job) -> list[tuple[str, bool]]:
     """What the job asks for beside the tenant, and whether it is there."""
     domains = get_domain_model()._default_manager.filter(tenant=job.tenant, domain=job.domain)
-    admins = Membership.objects.filter(tenant=job.tenant, role="admin")
+    email = job.arguments["admin_email"]
     return [
         ("domain", not job.domain or domains.exists()),
-        ("admin", not job.arguments["admin_email"] or admins.exists()),
+        ("admin", not email or _has_admin(job.tenant, email)),
     ]
+
+
+def _has_admin(tenant: Any, email: str) -> bool:
+    if users_live_at_home():
+        return find_user(email) is not None
+    return Membership.objects.filter(tenant=tenant, role="admin").exists()
 
 
 def _welcome(tenant: AbstractTenant, user: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from django.db.backends.postgresql.psycopg_any import register_tzloader
 from psycopg import adapters, errors
 from psycopg.pq import Format
 
+from ...caches import at_work_in
 from ...conf import conf
 from ...context import current_scope
 from ...exceptions import TenantkitError
@@ -68,7 +69,7 @@ class LoginsMixin(_Wrapper):
     def in_home(self, schema: str) -> Iterator[None]:
         """The system's login at work in a tenant's schema: what is made is made there, and names of tables are
         looked for there first. Inside `as_system()`, and outside of transactions."""
-        with self.as_system():
+        with self.as_system(), at_work_in(schema):
             self.migrating = schema
             self._set_path(schema, "public")
             try:

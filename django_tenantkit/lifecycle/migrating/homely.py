@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
+from ...conf import conf
 from ...context import tenant_context
 from ...exceptions import HomeMissing
 from ...sql import homes as homes_sql
 from ...sql import migrating as sql
 from ...sql import places as places_sql
 from ..homes import guard_home
+from ..kinds import fill_home
 from ..signing import sign_home
 from .plans import Plan, Step
 from .recording import recorded
@@ -95,6 +97,15 @@ def run_step(home: Home, plan: Plan, step: Step) -> None:
     if step.is_waiting:
         step.alone, step.schema = recording.obstacle, home.schema
         step.script = None if step.alone else recording.statements
+
+
+def finish(home: Home, plan: Plan) -> None:
+    """What follows all steps of a plan. Nothing where no app of TENANTKIT_TENANT_APPS went forwards."""
+    done = [step.migration for step in plan.steps if step.migration is not None and not step.backwards]
+    labels = {migration.app_label for migration in done}
+    if labels & set(conf.TENANT_APPS):
+        with home.connection.in_home(home.schema):
+            fill_home(home.connection, [(migration, False) for migration in done], labels)
 
 
 def _keep(home: Home, step: Step) -> None:

@@ -15,6 +15,7 @@ from django.db.migrations.state import ProjectState
 from ...exceptions import TenantkitError
 from ...gate import Key, Loader, split
 from ..homes import digest_of, home_apps
+from ..kinds import announce_renamed
 from .sharing import why_alone
 
 
@@ -94,6 +95,7 @@ def plan_from(names: list[str], wanted: Wanted) -> Plan:
     loader = Loader(names)
     planner = _Planner(loader)
     found = planner.migration_plan(_targets(loader, wanted))
+    announce_renamed(found)
     known = set(map(split, names))
     apps = home_apps()
     steps = [Step(None, False, late)] if (late := _unrecorded_squashes(loader, known)) else []

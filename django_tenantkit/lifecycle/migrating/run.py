@@ -18,7 +18,7 @@ from ...context import contained, logger, tenant_context
 from ...exceptions import HomeMissing, MigratingRefused, TenantkitError
 from ...models import MigrationState, Place, PlaceState, get_tenant_model
 from ..homes import applied_in, digest_of
-from .homely import Home, StateMoved, run_step
+from .homely import Home, StateMoved, finish, run_step
 from .places import reach
 from .plans import Plan, Wanted, plan_from
 from .replaying import next_segment, send
@@ -206,6 +206,7 @@ class _Run:
             plan = self.plans.get(digest) or self._ask(home)
             try:
                 _follow(home, plan, replays)
+                finish(home, plan)
                 return
             except StateMoved:
                 digest = self._ask(home).digest
