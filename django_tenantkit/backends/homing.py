@@ -64,25 +64,25 @@ class HomingSchemaEditor:
         for old, new in _references_from_homes(old_field, new_field):
             self.alter_field(new.model, old, new)
 
-    def add_index(self, model: Model, index: Any, **options: Any) -> None:
+    def add_index(self, model: Model, index: Any, concurrently: bool = False) -> None:
         """Add an index, if the table is here. Outside of transactions a killed process may have begun it: a whole
         one is kept, a half-made one goes first."""
         if self._is_elsewhere(model):
             return
-        if self.connection.migrating and options.get("concurrently"):
+        if self.connection.migrating and concurrently:
             with self.connection.cursor() as cursor:
                 cursor.execute(FIND_INDEX, [self.connection.migrating, index.name])
                 found = cursor.fetchone()
             if found is not None and found[0]:
                 return
             if found is not None:
-                self.remove_index(model, index, **options)
-        super().add_index(model, index, **options)  # type: ignore[misc]
+                self.remove_index(model, index, concurrently)
+        super().add_index(model, index, concurrently)  # type: ignore[misc]
 
-    def remove_index(self, model: Model, index: Any, **options: Any) -> None:
+    def remove_index(self, model: Model, index: Any, concurrently: bool = False) -> None:
         """Remove an index, if the table is here."""
         if not self._is_elsewhere(model):
-            super().remove_index(model, index, **options)  # type: ignore[misc]
+            super().remove_index(model, index, concurrently)  # type: ignore[misc]
 
     def rename_index(self, model: Model, *args: Any) -> None:
         """Rename an index, if the table is here."""
