@@ -17,6 +17,22 @@ WHERE relnamespace = %s::regnamespace AND relkind IN ('r', 'p')
 ORDER BY relname
 """
 
+#: Tables that tell which homes there are and what is applied in them.
+RECORDS = frozenset(("django_tenantkit_place", "django_tenantkit_migrationstate"))
+
+#: Of given tables those in homes of schema tenants in which anything was ever stored, by full name. TRUNCATE takes
+#: all tables that refer to each other together.
+FILLED_TABLES = r"""
+WITH homes AS (
+    SELECT relnamespace, array_agg(format('%%I.%%I', nspname, relname) ORDER BY relname) AS names,
+        max(pg_relation_size(pg_class.oid)) AS size
+    FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE nspname ~ '^t_[0-9a-f]{32}$' AND relkind IN ('r', 'p') AND relname = ANY(%s)
+    GROUP BY relnamespace
+)
+SELECT unnest(names) FROM homes WHERE size > 0
+"""
+
 #: Of given tables those that a schema has.
 TABLES_IN = """
 SELECT relname FROM pg_class

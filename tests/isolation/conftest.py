@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.isolation.world import World
+from tests.isolation.world import KINDS, World
 
 
 @pytest.fixture
@@ -16,5 +16,13 @@ def world(db):
 @pytest.fixture
 def two(world):
     """Both have rows."""
+    world.add_globex()
+    return world
+
+
+@pytest.fixture
+def together(db):
+    """Both have rows, in shared tables, also where others could live apart: what unscoped code reaches."""
+    world = World(KINDS["row"])
     world.add_globex()
     return world

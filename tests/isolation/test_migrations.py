@@ -16,11 +16,12 @@ from django.db.migrations.questioner import MigrationQuestioner
 from django.db.migrations.state import ModelState, ProjectState
 from django.db.migrations.writer import MigrationWriter
 
-from django_tenantkit import tenant_context, unscoped
+from django_tenantkit import tenant_context
 from django_tenantkit.exceptions import NoCurrentTenant, TenantImmutable
 from django_tenantkit.fields import TenantField, TenantScoped
 from django_tenantkit.models import Tenant, TenantModel
 from django_tenantkit.registry import table_map, tenant_field
+from tests.isolation.world import over_rows
 from tests.testapp.models import Category, Customer, Invoice, Plan, Product, Vip
 
 #: All that RunPython takes from a schema editor.
@@ -92,13 +93,13 @@ def test_a_data_migration_runs_with_no_tenant(two, state):
         operation.database_forwards("testapp", EDITOR, state, state)
 
 
-def test_a_data_migration_can_say_unscoped(two, state):
+def test_a_data_migration_can_say_unscoped(together, state):
     def forwards(historical_apps, editor):
-        with unscoped(reason="data migration"):
+        with over_rows("data migration"):
             historical_apps.get_model("testapp", "Customer").objects.update(name="x")
 
     migrations.RunPython(forwards).database_forwards("testapp", EDITOR, state, state)
-    with unscoped(reason="test"):
+    with over_rows():
         assert set(Customer.objects.values_list("name", flat=True)) == {"x"}
 
 
@@ -234,7 +235,7 @@ def test_rows_of_nobody_get_their_first_tenant_unscoped(nullable):
     acme = Tenant.objects.create(slug="acme", name="Acme")
     with connection.cursor() as cursor:
         cursor.execute(f"INSERT INTO {nullable._meta.db_table} (tenant_id) VALUES (NULL), (NULL)")
-    with unscoped(reason="data migration"):
+    with over_rows("data migration"):
         assert nullable.objects.update(tenant_id=acme.pk) == 2
     with tenant_context(acme):
         assert nullable.objects.count() == 2
@@ -244,7 +245,7 @@ def test_rows_of_somebody_keep_their_tenant(nullable):
     acme, globex = (Tenant.objects.create(slug=slug, name=slug) for slug in ("acme", "globex"))
     with tenant_context(acme):
         nullable.objects.create()
-    with unscoped(reason="data migration"), pytest.raises(TenantImmutable):
+    with over_rows("data migration"), pytest.raises(TenantImmutable):
         nullable.objects.update(tenant_id=globex.pk)
     with tenant_context(acme):
         assert nullable.objects.count() == 1

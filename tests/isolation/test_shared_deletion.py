@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django_tenantkit import tenant_context, unscoped
 from django_tenantkit.exceptions import CrossTenantReference, TenantDeletionRefused
 from django_tenantkit.models import Tenant, TenantModel
-from tests.isolation.world import TENANT_MODELS
+from tests.isolation.world import TENANT_MODELS, over_rows
 from tests.operating import operated
 from tests.testapp.models import Customer, Invoice, Line, Note, Plan, Region
 
@@ -92,17 +92,17 @@ def test_a_tenant_is_not_deleted_as_a_row(two, state):
     assert operated(Tenant.objects.count) == 2
 
 
-def test_unscoped_deletion_cascades_over_all_tenants(two):
-    with unscoped(reason="the user left"):
-        two.user.delete()
+def test_unscoped_deletion_cascades_over_all_tenants(together):
+    with over_rows("the user left"):
+        together.user.delete()
         assert not Invoice.objects.exists()
         assert not Line.objects.exists()
         assert Customer.objects.count() == 9
 
 
-def test_unscoped_deletion_sets_null_over_all_tenants(two):
-    with unscoped(reason="the plan ended"):
-        two.plan.delete()
+def test_unscoped_deletion_sets_null_over_all_tenants(together):
+    with over_rows("the plan ended"):
+        together.plan.delete()
         assert not Customer.objects.exclude(plan=None).exists()
         assert Customer.objects.count() == 9
 
@@ -222,6 +222,6 @@ def test_generic_relations_are_references_too(shop, acme):
     with pytest.raises(CrossTenantReference, match=r"testapp\.Poster\.notes"), transaction.atomic():
         poster.delete()
     assert Note.objects.get().text == "mine"
-    with unscoped(reason="torn down"):
+    with over_rows("torn down"):
         shop["Poster"].objects.get().delete()
         assert not Note.objects.exists()

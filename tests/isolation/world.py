@@ -46,19 +46,21 @@ TENANT_MODELS: list[type[models.Model]] = [
 ]
 
 
-#: The isolations of the two tenants, by that of the run.
+#: The isolations of the two tenants, by that of the run: in a mixed one acme is in the tables that row tenants share.
 KINDS = {"row": ("row", "row"), "schema": ("schema", "schema"), "mixed": ("row", "schema")}
 
 
-def make_tenant(slug: str, isolation: str) -> Any:
-    return tenants.make_tenant(slug, isolation=isolation)
+#: Whether tenants of this run live apart, so that unscoped code does not reach all of them.
+APART = ISOLATION != "row"
 
 
 class World:
     """The shared rows and the tenants. `acme` has rows; `add_globex()` gives the other one its own."""
 
-    def __init__(self) -> None:
-        self.acme, self.globex = (make_tenant(*pair) for pair in zip(("acme", "globex"), KINDS[ISOLATION], strict=True))
+    def __init__(self, kinds: tuple[str, str] = KINDS[ISOLATION]) -> None:
+        self.acme, self.globex = (
+            tenants.make_tenant(slug, isolation=kind) for slug, kind in zip(("acme", "globex"), kinds, strict=True)
+        )
         self.plan = Plan.objects.create(name="basic")
         self.region = Region.objects.create(name="north")
         self.user = get_user_model().objects.create(username="user")
@@ -115,6 +117,11 @@ class World:
 def at_home(tenant: Tenant) -> Any:
     """Where a tenant's rows are, without the ORM's scoping if they are in shared tables."""
     return unscoped(reason="seen by a test", rows_only=True) if tenant.home is None else tenant_context(tenant)
+
+
+def over_rows(reason: str = "test") -> unscoped:
+    """Unscoped, over the tenants that share tables: where others live apart, that has to be said."""
+    return unscoped(reason=reason, rows_only=APART)
 
 
 def _own_rows(model: type[models.Model], tenant: Tenant) -> models.QuerySet:

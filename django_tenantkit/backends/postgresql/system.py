@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ...sql import homes
+
 #: What Django writes: setval(pg_get_serial_sequence('"t"','id'), coalesce(max("id"), 1), max("id") IS NOT null).
 _SETVAL = re.compile(r"SELECT setval\((pg_get_serial_sequence\(.*?\)), coalesce\((max\(.*?\)), 1\), .*? IS NOT null\)")
 
@@ -13,6 +15,16 @@ class SystemOperations:
     """Mixin for `DatabaseOperations`."""
 
     connection: Any
+
+    def sql_flush(self, style: Any, tables: Any, **options: Any) -> list[str]:
+        """The statements that empty tables, in the homes of tenants too: nobody is left whose rows they are. What
+        says which homes there are is kept, like Django's record of migrations: they are still there."""
+        shared = [table for table in tables if table not in homes.RECORDS]
+        with self.connection.cursor() as cursor:
+            cursor.execute(homes.FILLED_TABLES, [shared])
+            names = [name for (name,) in cursor.fetchall()]
+        found: list[str] = super().sql_flush(style, shared, **options)  # type: ignore[misc]
+        return [*found, f"TRUNCATE {', '.join(names)} RESTART IDENTITY"] if names else found
 
     def execute_sql_flush(self, sql_list: Any) -> None:
         """TRUNCATE, which the application may not."""

@@ -23,12 +23,13 @@ from django.db import DatabaseError, connection, connections, models, router, tr
 from django.db.backends.postgresql.operations import DatabaseOperations
 
 from django_tenantkit import tenant_context, unscoped
+from django_tenantkit.conf import conf
 from django_tenantkit.exceptions import TenantkitError
 from django_tenantkit.fields import TenantField
 from django_tenantkit.models import TenantModel
 from django_tenantkit.registry import table_map, tenant_field
 from django_tenantkit.sql.roles import roles_of
-from tests.isolation.world import World, atoms, plain
+from tests.isolation.world import APART, World, atoms, plain
 
 #: How a way may end, beside with a result.
 ERRORS = (DatabaseError, psycopg.Error, TenantkitError, ObjectDoesNotExist, MultipleObjectsReturned)
@@ -69,29 +70,35 @@ REFERENCES = [
 #: The texts that are unique within a tenant.
 UNIQUE_TEXTS = ("number", "label", "sku", "email")
 
+#: Each schema numbers its rows by itself: globex's numbers begin where acme has none, so that each names one row.
+LATER_KEYS = "SELECT setval(oid::regclass, 1000) FROM pg_class WHERE relkind = 'S' AND relnamespace = '{}'::regnamespace"
+
 #: Every row as the table has it, with its place and the transaction that made it. Not with the one that locked it
 #: (xmax): ON CONFLICT DO UPDATE locks what it met before the policy refuses it.
 PHYSICAL = "ROW(t.ctid, t.xmin, t.*)::text"
 LOGICAL = "to_jsonb(t)::text"
 
 
-def _rows(what: str) -> str:
-    queries = []
-    for table in TENANT_TABLES:
-        select = f"SELECT '{table}', tenant_id::text, {what} FROM {table} t"
-        queries.append(select)
-    for table in OTHER_TABLES:
-        queries.append(f"SELECT '{table}', NULL, {what} FROM {table} t")
-    return " UNION ALL ".join(queries)
+def all_rows(what: str, homes: list[str]) -> str:
+    """The query for all rows in given schemas, and for those of the other tables."""
+    queries = [
+        f"SELECT '{table}', tenant_id::text, {what}, '{home}' FROM {home}.{table} t"
+        for home in homes
+        for table in TENANT_TABLES
+    ]
+    queries += [f"SELECT '{table}', NULL, {what}, 'public' FROM public.{table} t" for table in OTHER_TABLES]
+    return f"SELECT * FROM ({' UNION ALL '.join(queries)}) AS rows ORDER BY 1, 2, 3, 4"
 
 
-ALL_ROWS = f"SELECT * FROM ({_rows(PHYSICAL)}) AS rows ORDER BY 1, 2, 3"
-ALL_VALUES = f"SELECT * FROM ({_rows(LOGICAL)}) AS rows ORDER BY 1, 2, 3"
-CROSSING = " UNION ALL ".join(
-    f"SELECT '{r.table}.{r.column}' FROM {r.table} a JOIN {r.to_table} b ON a.{r.column} = b.{r.to_column} "
-    "WHERE a.tenant_id <> b.tenant_id"
-    for r in REFERENCES
-)
+def crossing(homes: list[str]) -> str:
+    """The query for references whose tenants differ."""
+    return " UNION ALL ".join(
+        f"SELECT '{r.table}.{r.column}' FROM {home}.{r.table} a JOIN {home}.{r.to_table} b "
+        f"ON a.{r.column} = b.{r.to_column} WHERE a.tenant_id <> b.tenant_id"
+        for home in homes
+        for r in REFERENCES
+    )
+
 
 OBJECTS = """
 CREATE VIEW matrix_invoker WITH (security_invoker) AS SELECT * FROM testapp_customer;
@@ -105,11 +112,15 @@ NO_OBJECTS = (
 )
 
 
+#: A table, a tenant, what is in the row, and the schema.
+Row = tuple[str, str | None, str, str]
+
+
 class State(NamedTuple):
     """What the owner of the tables sees: physically and by value, and what crosses the line."""
 
-    physical: list[tuple[str, str | None, str]]
-    values: list[tuple[str, str | None, str]]
+    physical: list[Row]
+    values: list[Row]
     crossing: list[str]
 
     def of(self, tenant: Any) -> list[Any]:
@@ -154,10 +165,13 @@ class Ground(World):
     def __init__(self) -> None:
         ContentType.objects.clear_cache()
         super().__init__()
+        self.homes = list(dict.fromkeys(map(home_of, (self.acme, self.globex))))
+        if APART:
+            by_owner(self.homes[1], LATER_KEYS.format(self.homes[1]))
         self.add_globex()
-        with connection.as_system(), connection.cursor() as cursor:
-            cursor.execute(NO_OBJECTS)
-            cursor.execute(OBJECTS)
+        for home in self.homes:
+            by_owner(home, NO_OBJECTS, OBJECTS)
+        with connection.as_system():
             self.owner = psycopg.connect(**connection.get_connection_params(), autocommit=True)  # stays open: faster
         self.owner.execute(f'SET ROLE "{roles_of(connection.settings_dict).owner}"')
         self.kept = self.last = self.state()
@@ -166,7 +180,7 @@ class Ground(World):
     def keys_by_table(self) -> dict[str, dict[str, Any]]:
         """For each table the keys and rows as they were, as `{"acme": [...], "globex": [...]}` of JSON."""
         found: dict[str, dict[str, Any]] = {}
-        for table, tenant, text in self.kept.values:
+        for table, tenant, text, _ in self.kept.values:
             if tenant is not None:
                 slug = "acme" if tenant == str(self.acme.pk) else "globex"
                 found.setdefault(table, {}).setdefault(slug, []).append(json.loads(text))
@@ -212,19 +226,19 @@ class Ground(World):
 
     def state(self) -> State:
         """All rows of all tenants, as the owner of the tables sees them."""
-        physical = self.owner.execute(ALL_ROWS).fetchall()
-        values = self.owner.execute(ALL_VALUES).fetchall()
-        return State(physical, values, [name for (name,) in self.owner.execute(CROSSING)])
+        physical = self.owner.execute(all_rows(PHYSICAL, self.homes)).fetchall()
+        values = self.owner.execute(all_rows(LOGICAL, self.homes)).fetchall()
+        return State(physical, values, [name for (name,) in self.owner.execute(crossing(self.homes))])
 
     def restore(self, state: State) -> None:
         """Put back what was kept, if `state` is another."""
         if state.values == self.kept.values:
             return
-        tables = [*TENANT_TABLES, *OTHER_TABLES]
+        tables = self._tables()
         with connection.as_system(), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET CONSTRAINTS ALL DEFERRED; " + "; ".join(f"DELETE FROM {table}" for table in tables))
             for table in reversed(tables):
-                rows = [json.loads(text) for name, _, text in self.kept.values if name == table]
+                rows = [json.loads(text) for name, _, text, home in self.kept.values if f"{home}.{name}" == table]
                 insert = f"INSERT INTO {table} SELECT * FROM jsonb_populate_recordset(null::{table}, %s::jsonb)"
                 cursor.execute(insert, [json.dumps(rows)])
         self.last = self.state()
@@ -232,11 +246,16 @@ class Ground(World):
     def remove(self) -> None:
         """Leave the database as it was found."""
         self.owner.close()
+        for home in self.homes:
+            by_owner(home, NO_OBJECTS)
         with connection.as_system(), transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(NO_OBJECTS)
             cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-            for table in (*TENANT_TABLES, *OTHER_TABLES):
+            for table in self._tables():
                 cursor.execute(f"DELETE FROM {table}")
+
+    def _tables(self) -> list[str]:
+        of_tenants = [f"{home}.{table}" for home in self.homes for table in TENANT_TABLES]
+        return [*of_tenants, *(f"public.{table}" for table in OTHER_TABLES)]
 
     # Running
 
@@ -247,8 +266,9 @@ class Ground(World):
         with nullcontext() if scoped else without_scoping(), place:
             return _outcome(lambda: plain(way(self)), keep=True)
 
-    def plain(self, way: Run, *tenants: Any) -> tuple[Outcome, list[Any]]:
-        """What plain Django makes of a way where `tenants` have no rows, and the rows that it leaves."""
+    def plain(self, way: Run, tenant: Any, *tenants: Any) -> tuple[Outcome, list[Any]]:
+        """What plain Django makes of a way where `tenant` lives and `tenants` have no rows, and the rows that it
+        leaves."""
         values: list[Any] = []
         gone = ", ".join(str(tenant.pk) for tenant in tenants)
 
@@ -258,11 +278,11 @@ class Ground(World):
             result = plain(way(self))
             with connection.cursor() as cursor:
                 cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-                cursor.execute(ALL_VALUES)
+                cursor.execute(all_rows(LOGICAL, self.homes))
                 values.extend(cursor.fetchall())
             return result
 
-        with without_scoping(), unscoped(reason="what plain Django does"):
+        with without_scoping(), operating(tenant):
             return _outcome(run, keep=False), values
 
     # Judging
@@ -272,7 +292,9 @@ class Ground(World):
         in its hands, so that it has to be refused, or to come to nothing. `marks`: a table whose rows of acme it
         may change all the same."""
         hidden = [self.globex] if tenant is not None else [self.acme, self.globex]
-        expected, effect = (Outcome(), []) if crossing else self.plain(way, *hidden)
+        if crossing and APART:
+            return self._judge_as_if_alone(way, tenant, scoped)
+        expected, effect = (Outcome(), []) if crossing else self.plain(way, tenant, *hidden)
         before = self.last
         found = self.run(way, tenant, scoped=scoped)
         after = self.last = self.state()
@@ -281,6 +303,26 @@ class Ground(World):
             if leak or crossing:
                 return Verdict(leak)
             return Verdict("", self._fault(found, expected, after, effect, tenant))
+        finally:
+            self.restore(after)
+
+    def _judge_as_if_alone(self, way: Run, tenant: Any, scoped: bool) -> Verdict:
+        """What has something of globex in its hands, where globex lives elsewhere: no row of globex is touched, and
+        it is refused, or comes to nothing, or to what plain Django makes of it where there is no globex. A key of
+        theirs is one that nobody has here, so a row can be made with it."""
+        expected, effect = self.plain(way, tenant)
+        before = self.last
+        found = self.run(way, tenant, scoped=scoped)
+        after = self.last = self.state()
+        try:
+            if before.of(self.globex) != after.of(self.globex):
+                return Verdict("rows of globex were touched")
+            if after.crossing:
+                return Verdict(f"a row refers to another tenant's: {after.crossing}")
+            if found.is_nothing() and before.values == after.values:
+                return FINE
+            fine = found.data == expected.data and effect == after.values
+            return FINE if fine else Verdict(f"it came to something: {found}, and would to {expected} without globex")
         finally:
             self.restore(after)
 
@@ -341,6 +383,33 @@ def without_scoping() -> Iterator[None]:
         stack.enter_context(patch.object(TenantField, "serialize", True))
         for name in ("save", "delete", "_prepare_related_fields_for_save"):
             stack.enter_context(patch.object(TenantModel, name, getattr(models.Model, name)))
+        yield
+
+
+def home_of(tenant: Any) -> str:
+    """The schema of a tenant's rows."""
+    return tenant.home.schema if tenant.home is not None else conf.ROW_SCHEMA or "public"
+
+
+def by_owner(home: str, *statements: str) -> None:
+    """What the owner of the tables does in a home."""
+    is_tenants = home not in ("public", conf.ROW_SCHEMA)
+    with connection.in_home(home) if is_tenants else connection.as_system(), connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+@contextmanager
+def operating(tenant: Any) -> Iterator[None]:
+    """With the operator's rights in the tables of `tenant`, whose rows are not all that it sees there."""
+    if tenant is None or tenant.home is None:
+        with unscoped(reason="what plain Django does"):
+            yield
+        return
+    connection.ensure_connection()
+    session = connection.connection.cursor_factory.session
+    roles = session.roles._replace(application=session.roles.operator)
+    with patch.object(session, "roles", roles), tenant_context(tenant):
         yield
 
 

@@ -12,11 +12,13 @@ from django.db import DatabaseError, connection, transaction
 from django_tenantkit import tenant_context
 from django_tenantkit.lifecycle.audit.run import audit_database, chosen
 
+from tests.isolation.world import APART
+
 from .cases import WAYS
 from .crossing import GENERIC, inserted
 from .ground import REFERENCES, TENANT_TABLES, Ground, Reference, new_key, without_scoping
 from .sql import ask
-from .test_control import by_owner
+from .test_control import done
 
 
 def refusal(ground: Ground, table: str, row: dict[str, Any]) -> tuple[str, str]:
@@ -37,6 +39,7 @@ def test_a_reference_to_theirs_is_a_reference_to_nothing(ground: Ground, referen
     )
 
 
+@pytest.mark.skipif(APART, reason="a key that is taken in another home is free in this one")
 @pytest.mark.parametrize("table", TENANT_TABLES)
 def test_a_key_that_is_taken_is_refused_without_a_word_about_the_row(ground: Ground, table: str) -> None:
     """That it is taken shows: primary keys are unique over all tenants."""
@@ -71,13 +74,14 @@ OWNERS = {
 def test_what_the_owner_opens_is_open_and_check_tenants_names_it(ground: Ground, what: str) -> None:
     create, drop, finding = (text.format(name="matrix_open") for text in OWNERS[what])
     assert finding not in found(finding)
-    with by_owner(create, drop):
+    with done(ground, create, drop):
         with tenant_context(ground.acme):
             rows = ask("SELECT * FROM matrix_open" + ("()" if "function" in what else ""))
         assert ("globex 0",) in rows
         assert finding in found(finding)
 
 
+@pytest.mark.skipif(APART, reason="what a generic reference names in another home is nothing here")
 def test_a_generic_reference_across_is_named_too(ground: Ground) -> None:
     assert found("rows.crossing") == []
     try:
