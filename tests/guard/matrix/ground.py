@@ -71,7 +71,7 @@ REFERENCES = [
 UNIQUE_TEXTS = ("number", "label", "sku", "email")
 
 #: Each schema numbers its rows by itself: globex's numbers begin where acme has none, so that each names one row.
-LATER_KEYS = "SELECT setval(oid::regclass, 1000) FROM pg_class WHERE relkind = 'S' AND relnamespace = '{}'::regnamespace"
+LATER_KEYS = "SELECT setval(oid::regclass, 5000) FROM pg_class WHERE relkind = 'S' AND relnamespace = '{}'::regnamespace"
 
 #: Every row as the table has it, with its place and the transaction that made it. Not with the one that locked it
 #: (xmax): ON CONFLICT DO UPDATE locks what it met before the policy refuses it.
@@ -165,9 +165,10 @@ class Ground(World):
     def __init__(self) -> None:
         ContentType.objects.clear_cache()
         super().__init__()
-        self.homes = list(dict.fromkeys(map(home_of, (self.acme, self.globex))))
+        theirs = home_of(self.globex)
+        self.homes = list(dict.fromkeys((home_of(self.acme), theirs, conf.ROW_SCHEMA or "public")))
         if APART:
-            by_owner(self.homes[1], LATER_KEYS.format(self.homes[1]))
+            by_owner(theirs, LATER_KEYS.format(theirs))
         self.add_globex()
         for home in self.homes:
             by_owner(home, NO_OBJECTS, OBJECTS)
@@ -310,7 +311,7 @@ class Ground(World):
         """What has something of globex in its hands, where globex lives elsewhere: no row of globex is touched, and
         it is refused, or comes to nothing, or to what plain Django makes of it where there is no globex. A key of
         theirs is one that nobody has here, so a row can be made with it."""
-        expected, effect = self.plain(way, tenant)
+        expected, effect = self.plain(way, tenant, self.globex)
         before = self.last
         found = self.run(way, tenant, scoped=scoped)
         after = self.last = self.state()
