@@ -18,7 +18,9 @@ from django.db.migrations.state import ModelState, ProjectState
 from django.db.migrations.writer import MigrationWriter
 from psycopg import sql
 
+from django_tenantkit.conf import conf
 from django_tenantkit.models import TenantModel
+from django_tenantkit.sql.homes import set_path
 from django_tenantkit.sql.roles import roles_of
 from tests import databases
 
@@ -139,9 +141,9 @@ class Project:
     def drop(self) -> None:
         """Remove what is left of the app in the database."""
         with superuser() as admin:
-            found = admin.execute("SELECT tablename FROM pg_tables WHERE starts_with(tablename, %s)", [f"{APP}_"])
-            for (table,) in found.fetchall():
-                admin.execute(sql.SQL("DROP TABLE {} CASCADE").format(sql.Identifier(table)))
+            query = "SELECT schemaname, tablename FROM pg_tables WHERE starts_with(tablename, %s)"
+            for names in admin.execute(query, [f"{APP}_"]).fetchall():
+                admin.execute(sql.SQL("DROP TABLE {} CASCADE").format(sql.Identifier(*names)))
 
 
 def by_system() -> AbstractContextManager[Any]:
@@ -151,8 +153,10 @@ def by_system() -> AbstractContextManager[Any]:
 
 @contextmanager
 def superuser() -> Iterator[psycopg.Connection[Any]]:
-    """A connection of its own to the database of the tests, bound by no policy."""
+    """A connection of its own to the database of the tests, bound by no policy, where row tenants are."""
     with databases.as_admin(connection.settings_dict["NAME"]) as admin:
+        if conf.ROW_SCHEMA:
+            admin.execute(set_path(conf.ROW_SCHEMA, "public"))
         yield admin
 
 
@@ -190,14 +194,15 @@ CATALOG = {
 }
 
 
-def catalog(prefix: str = f"{APP}_", schema: str = "public") -> dict[str, list[Any]]:
-    """All that PostgreSQL knows of the tables whose names begin so."""
+def catalog(prefix: str = f"{APP}_", schema: str | None = None) -> dict[str, list[Any]]:
+    """All that PostgreSQL knows of the tables whose names begin so, in a schema, or in all where row tenants are."""
     with superuser() as admin:
-        admin.execute("SELECT set_config('search_path', %s, false)", [f"{schema}, public"])
+        if schema is not None:
+            admin.execute("SELECT set_config('search_path', %s, false)", [f"{schema}, public"])
         tables = admin.execute(
             """SELECT oid FROM pg_class
-            WHERE relkind = 'r' AND relnamespace = %s::regnamespace AND starts_with(relname, %s)""",
-            [schema, prefix],
+            WHERE relkind = 'r' AND relnamespace = ANY (%s::regnamespace[]) AND starts_with(relname, %s)""",
+            [[schema] if schema else [conf.ROW_SCHEMA or "public", "public"], prefix],
         )
         given = {"tables": [oid for (oid,) in tables.fetchall()]}
         return {kind: sorted(map(repr, admin.execute(query, given).fetchall())) for kind, query in CATALOG.items()}
