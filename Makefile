@@ -4,6 +4,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 WORKERS ?= 2
 ARGS ?=
+APART := tests/isolation tests/homes
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -11,7 +12,7 @@ STAMP := .venv/.installed
 THIRDPARTY := .venv-thirdparty
 
 .DEFAULT_GOAL := help
-.PHONY: demo test lint docs bench django-suite test-services test-browser test-thirdparty clean help
+.PHONY: demo test test-isolations lint docs bench django-suite test-services test-browser test-thirdparty clean help
 
 demo: $(STAMP)  ## Make three tenants and serve them (ARGS=--once: try them out and stop)
 	$(BIN)/python manage.py demo $(ARGS)
@@ -20,6 +21,10 @@ test: $(STAMP)  ## Run the tests, on an embedded PostgreSQL or on DATABASE_URL, 
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n $(WORKERS) $(ARGS); status=$$?; \
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage report; exit $$status
+
+test-isolations: $(STAMP)  ## Run the tests of isolation again, with tenants in schemas and with some of each
+	TENANTKIT_TEST_ISOLATION=schema $(BIN)/python -m pytest -n $(WORKERS) $(APART) tests/guard tests/fire/test_packets.py $(ARGS)
+	TENANTKIT_TEST_ISOLATION=mixed $(BIN)/python -m pytest -n $(WORKERS) $(APART) $(ARGS)
 
 lint: $(STAMP)  ## Check style, types, imports and missing migrations
 	$(BIN)/ruff check .

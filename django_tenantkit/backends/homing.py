@@ -16,7 +16,7 @@ from django.db import models
 
 from ..conf import conf
 from ..registry import lives_at_home
-from ..sql.homes import FIND_INDEX, set_path
+from ..sql.homes import FIND_INDEX, move_table, set_path
 
 Model = type[models.Model]
 
@@ -45,15 +45,26 @@ class HomingSchemaEditor:
         super().delete_model(model)  # type: ignore[misc]
 
     def add_field(self, model: Model, field: Any) -> None:
-        """Add a column, or the table of a many-to-many field."""
-        if self._concerns(model, field):
+        """Add a column, or the table of a many-to-many field. With the tenant's a shared table becomes one of
+        tenants: it moves to where those of row tenants are, and schema tenants get one of their own."""
+        becomes = _decides_where(model, field)
+        if becomes and self.connection.migrating:
+            self.create_model(field.model)
+        elif self._concerns(model, field):
             with self._bound_at_home([field]):
                 super().add_field(model, field)  # type: ignore[misc]
+        if becomes:
+            self._move(model, "public", conf.ROW_SCHEMA)
 
     def remove_field(self, model: Model, field: Any) -> None:
         """Remove it."""
-        if self._concerns(model, field):
+        becomes = _decides_where(model, field)
+        if becomes and self.connection.migrating:
+            self.delete_model(model)
+        elif self._concerns(model, field):
             super().remove_field(model, field)  # type: ignore[misc]
+        if becomes:
+            self._move(model, conf.ROW_SCHEMA, "public")
 
     def alter_field(self, model: Model, old_field: Any, new_field: Any, strict: bool = False) -> None:
         """Alter a column. Where a shared one changes, so do those of homes that refer to it."""
@@ -149,6 +160,10 @@ class HomingSchemaEditor:
         finally:
             self._set_path(found)
 
+    def _move(self, model: Model, found: str | None, wanted: str | None) -> None:
+        if conf.ROW_SCHEMA and not self.connection.migrating:
+            self.execute(move_table(str(found), self.connection.ops.quote_name(model._meta.db_table), str(wanted)))
+
     def _set_path(self, schemas: tuple[str, ...]) -> None:
         if schemas != self.connection.path:
             self.execute(set_path(*schemas), params=None)
@@ -166,6 +181,11 @@ class HomingSchemaEditor:
                     reference.db_constraint = False
                     stack.callback(setattr, reference, "db_constraint", True)
             yield
+
+
+def _decides_where(model: Model, field: Any) -> bool:
+    """Whether `field` is the tenant's, on which alone it depends that the model's table is one of tenants."""
+    return getattr(field, "names_the_tenant", False) and model._meta.app_label not in conf.TENANT_APPS
 
 
 def _automatic_throughs_at_home(model: Model) -> list[Model]:

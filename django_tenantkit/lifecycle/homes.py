@@ -27,7 +27,7 @@ def make_row_home(connection: Any, cursor: Any) -> None:
     tables = [model._meta.db_table for model in home_models()]
     cursor.execute(sql.TABLES_IN, ["public", tables])
     for (table,) in cursor.fetchall():
-        cursor.execute(f"ALTER TABLE public.{sql.quoted(table)} SET SCHEMA {sql.quoted(schema)}")
+        cursor.execute(sql.move_table("public", sql.quoted(table), schema))
 
 
 def migrate_home(connection: Any, schema: str, *, fake: bool = False) -> list[str]:

@@ -74,6 +74,11 @@ def rename_schema(old: str, new: str) -> str:
     return f"ALTER SCHEMA {quoted(old)} RENAME TO {quoted(new)}"
 
 
+def move_table(schema: str, table: str, to_schema: str) -> str:
+    """The statement that moves a table (quoted) to another schema, if it is in the first one."""
+    return f"ALTER TABLE IF EXISTS {quoted(schema)}.{table} SET SCHEMA {quoted(to_schema)}"
+
+
 def set_path(*schemas: str) -> str:
     """The statement after which names are looked for in these schemas, until the session ends."""
     return f"SET search_path TO {', '.join(map(quoted, schemas))}"

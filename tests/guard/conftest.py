@@ -9,7 +9,7 @@ from django.db import connection
 
 from tests.guard.audited import Audited, audited
 from tests.guard.migrating import Project
-from tests.isolation.world import World
+from tests.isolation.world import KINDS, World
 
 
 @pytest.fixture
@@ -33,5 +33,13 @@ def project(transactional_db: None) -> Iterator[Project]:
 def two(db):
     """A world of two tenants, both with rows."""
     world = World()
+    world.add_globex()
+    return world
+
+
+@pytest.fixture
+def together(db):
+    """Both with rows, in shared tables, also where others could live apart."""
+    world = World(KINDS["row"])
     world.add_globex()
     return world

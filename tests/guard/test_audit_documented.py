@@ -11,7 +11,8 @@ from django_tenantkit.lifecycle.audit.run import CHECKS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reference" / "audit.md").read_text()
-TESTS = "".join(file.read_text() for file in sorted(Path(__file__).parent.glob("test_audit_*.py")))
+FILES = [*sorted(Path(__file__).parent.glob("test_audit_*.py")), ROOT / "tests" / "homes" / "test_audit.py"]
+TESTS = "".join(file.read_text() for file in FILES)
 
 
 def test_every_id_is_used_once() -> None:

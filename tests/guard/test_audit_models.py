@@ -12,13 +12,14 @@ from django.contrib.contenttypes.fields import GenericForeignKey
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models
 
+from django_tenantkit.conf import conf
 from django_tenantkit.constraints import GlobalRows, RoleRows, TenantUniqueConstraint, UserRows
 from django_tenantkit.fields import TenantField
 from django_tenantkit.lifecycle.audit.evidence import Evidence
 from django_tenantkit.lifecycle.audit.expected import Expected, expected
 from django_tenantkit.lifecycle.audit.finding import Finding
 from django_tenantkit.lifecycle.audit.reader import Reader
-from django_tenantkit.lifecycle.audit.run import audit
+from django_tenantkit.lifecycle.audit.run import audit, chosen
 from django_tenantkit.lifecycle.signing import apply_signing
 from django_tenantkit.sql.roles import roles_of
 from tests.guard.migrating import Project, Version, by_system, superuser
@@ -91,7 +92,8 @@ def found(project: Project) -> tuple[Finding, ...]:
         connection.ensure_connection()
         evidence = Evidence(Reader(connection.connection), wanted, roles_of(connection.settings_dict), may_operate=True)
         assert len(evidence.tenant_tables) == 16 + 11
-        return audit(evidence).findings
+        # Homes of tenants are compared with these tables, and nobody migrated this app in them.
+        return audit(evidence, chosen(skip=["home"])).findings
 
 
 def test_every_shape_of_model_is_as_expected(migrated: Project) -> None:
@@ -114,7 +116,8 @@ def test_a_changed_policy_of_every_kind_is_found(migrated: Project, policy: str,
     with superuser() as admin:
         admin.execute(f"ALTER POLICY {policy} ON {table} {clause}")
         (finding,) = found(migrated)
-        assert (finding.id, finding.object) == ("policy.changed", f"{policy} on public.{table}")
+        home = "public" if table.startswith("django_tenantkit") else conf.ROW_SCHEMA or "public"
+        assert (finding.id, finding.object) == ("policy.changed", f"{policy} on {home}.{table}")
         admin.execute(finding.cure)
     assert found(migrated) == ()
 

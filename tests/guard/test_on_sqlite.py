@@ -13,6 +13,9 @@ from django_tenantkit.models import Tenant
 from django_tenantkit.operations import MakeSharedModel, MakeTenantModel
 from tests.guard.migrating import Project, Version
 from tests.guard.test_becoming import by_name, countries
+from tests.isolation.world import APART
+
+pytestmark = pytest.mark.skipif(APART, reason="SQLite has no schemas")
 
 
 @pytest.fixture

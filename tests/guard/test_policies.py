@@ -13,6 +13,7 @@ from django.contrib.auth import get_user_model
 from django.db import connection, models
 from django.test import override_settings
 
+from django_tenantkit.conf import conf
 from django_tenantkit.constraints import GlobalRows, RoleRows, TenantPolicy, UserRows
 from django_tenantkit.exceptions import TenantkitError
 from django_tenantkit.fields import TenantField
@@ -126,7 +127,9 @@ def test_a_member_of_the_operators_role_sees_nothing_by_inheriting_from_it(guard
 
 def test_another_role_sees_nothing_whatever_it_is_granted(guarded_notes: Notes) -> None:
     with a_role("stranger") as name, superuser() as admin:
-        admin.execute(f'GRANT ALL ON guarded_note TO "{name}"; SET ROLE "{name}"')
+        home = conf.ROW_SCHEMA or "public"
+        admin.execute(f'GRANT USAGE ON SCHEMA "{home}" TO "{name}"; GRANT ALL ON guarded_note TO "{name}"')
+        admin.execute(f'SET ROLE "{name}"')
         admin.execute("SELECT set_config('tenantkit.tenant', %s, false)", [str(guarded_notes.acme)])
         assert admin.execute(ALL).fetchall() == []
 
@@ -198,7 +201,9 @@ def test_the_owner_sees_all_rows_though_policies_bind_it(project: Project) -> No
             migration.apply(project.state.clone(), editor)
         acme = key_of("acme")
         admin.execute("INSERT INTO guarded_note (id, tenant_id, name) VALUES (gen_random_uuid(), %s, 'a')", [acme])
-        admin.execute(f'GRANT SELECT ON guarded_note TO "{owner}"; SET ROLE "{owner}"')
+        home = conf.ROW_SCHEMA or "public"
+        admin.execute(f'GRANT USAGE ON SCHEMA "{home}" TO "{owner}"; GRANT SELECT ON guarded_note TO "{owner}"')
+        admin.execute(f'SET ROLE "{owner}"')
         assert admin.execute(ALL).fetchall() == [("a",)]
         admin.execute("RESET ROLE")
 

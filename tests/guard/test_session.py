@@ -17,6 +17,7 @@ from django_tenantkit.exceptions import TenantkitError
 from django_tenantkit.sql.roles import roles_of
 from django_tenantkit.sql.session import literal
 from tests.aio import in_this_thread
+from tests.isolation.world import over_rows
 from tests.testapp.models import Customer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL only")]
@@ -406,8 +407,8 @@ class TestOperatorsLogin:
         with transaction.atomic(), unscoped(reason="test"), pytest.raises(TenantkitError, match="TENANTKIT_WEB_MAY"):
             seen()
 
-    def test_a_transaction_of_the_operator(self, two):
-        with unscoped(reason="test"), transaction.atomic():
+    def test_a_transaction_of_the_operator(self, together):
+        with over_rows(), transaction.atomic():
             count = Customer.objects.count()
         assert count > 0
 

@@ -42,7 +42,7 @@ def test_statements_of_other_sessions_are_seen_in_pg_stat_activity(two, neighbou
 
 def test_a_sequence_counts_the_rows_of_all_tenants(two):
     with connection.as_system():
-        ask("CREATE SEQUENCE of_everybody")
+        ask("CREATE SEQUENCE public.of_everybody")
     try:
         with tenant_context(two.acme):
             before = ask("SELECT nextval('of_everybody')")[0][0]
@@ -52,7 +52,7 @@ def test_a_sequence_counts_the_rows_of_all_tenants(two):
             assert ask("SELECT nextval('of_everybody')")[0][0] - before == 2
     finally:
         with connection.as_system():
-            ask("DROP SEQUENCE of_everybody")
+            ask("DROP SEQUENCE public.of_everybody")
 
 
 def test_a_notification_is_heard_in_every_tenant(two, neighbour):
@@ -100,10 +100,10 @@ def test_a_cursor_that_is_held_stays_on_the_connection(two):
         connection.close()
 
 
-def test_estimates_are_made_from_the_rows_of_all_tenants(two):
+def test_estimates_are_made_from_the_rows_of_all_tenants(together):
     with connection.as_system():
         ask(f"ANALYZE {CUSTOMERS}")
-    with tenant_context(two.acme):
+    with tenant_context(together.acme):
         own = ask(f"SELECT count(*) FROM {CUSTOMERS}")[0][0]
         pages = ask("SELECT reltuples::int FROM pg_class WHERE oid = %s::regclass", [CUSTOMERS])[0][0]
     assert pages > own
@@ -116,14 +116,14 @@ def test_the_values_of_a_column_are_not_told_by_statistics(two):
         assert ask("SELECT * FROM pg_stats WHERE tablename = %s", [CUSTOMERS]) == []
 
 
-def test_who_runs_sql_of_their_own_can_name_another_tenant(two):
-    with tenant_context(two.globex), connection.cursor() as cursor:
+def test_who_runs_sql_of_their_own_can_name_another_tenant(together):
+    with tenant_context(together.globex), connection.cursor() as cursor:
         cursor.execute(
             f"SELECT set_config('tenantkit.tenant', %s, true); SELECT DISTINCT tenant_id FROM {CUSTOMERS}",
-            [str(two.acme.pk)],
+            [str(together.acme.pk)],
         )
         cursor.nextset()
-        assert cursor.fetchall() == [(two.acme.pk,)]
+        assert cursor.fetchall() == [(together.acme.pk,)]
 
 
 def test_who_runs_sql_of_their_own_cannot_take_another_role(two):

@@ -17,6 +17,7 @@ from ...sql.roles import Roles
 from .expected import SCHEMA as OWN_SCHEMA
 from .expected import Expected, Table
 from .guarded import Function, functions
+from .homes_evidence import Homes
 from .probe import Probe, probe
 from .reader import Connection, Reader
 
@@ -186,6 +187,11 @@ class Evidence:
         tenants = [self.oids.get(ref.target, 0) for t in self.expected.tables for ref in t.references if ref.to_tenant]
         columns = sorted({table.tenant for table in self.expected.tables if table.tenant})
         return self._ask(sql.UNKNOWN, known=known, tenants=sorted(set(tenants)), columns=columns)
+
+    @cached_property
+    def homes(self) -> Homes:
+        """The homes of schema tenants."""
+        return Homes(self)
 
     @cached_property
     def sequences(self) -> list[Any]:

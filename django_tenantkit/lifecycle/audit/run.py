@@ -15,7 +15,7 @@ from ...conf import conf
 from ...exceptions import TenantkitError
 from ...sql.outside import connect_outside
 from ...sql.roles import roles_of
-from . import around, grants, guard, keys, pooler, roles, rows, triggers
+from . import around, grants, guard, homes, keys, pooler, roles, rows, triggers
 from .evidence import Evidence
 from .expected import expected
 from .finding import Check, Finding, Severity
@@ -70,8 +70,17 @@ CATALOG: tuple[type[Check], ...] = (
     grants.SequenceUnusable,
     grants.SigningKeysReadable,
     grants.SettingStored,
+    homes.HomeMissing,
+    homes.HomeIncomplete,
+    homes.HomeExtra,
+    homes.HomeDiffers,
+    homes.HomeOpen,
+    homes.HomeShut,
+    homes.HomeUnclaimed,
+    homes.HomeUnplaced,
+    homes.HomeLeftOver,
 )
-ROWS: tuple[type[Check], ...] = (rows.RowsCrossing, rows.RowsOrphaned, rows.RowsUnread)
+ROWS: tuple[type[Check], ...] = (rows.RowsCrossing, rows.RowsOrphaned, rows.RowsUnread, homes.HomeForeign)
 POOLER: tuple[type[Check], ...] = (
     pooler.PoolerCrossed,
     pooler.PoolerSplit,

@@ -71,7 +71,9 @@ REFERENCES = [
 UNIQUE_TEXTS = ("number", "label", "sku", "email")
 
 #: Each schema numbers its rows by itself: globex's numbers begin where acme has none, so that each names one row.
-LATER_KEYS = "SELECT setval(oid::regclass, 5000) FROM pg_class WHERE relkind = 'S' AND relnamespace = '{}'::regnamespace"
+LATER_KEYS = (
+    "SELECT setval(oid::regclass, 5000) FROM pg_class WHERE relkind = 'S' AND relnamespace = '{}'::regnamespace"
+)
 
 #: Every row as the table has it, with its place and the transaction that made it. Not with the one that locked it
 #: (xmax): ON CONFLICT DO UPDATE locks what it met before the policy refuses it.

@@ -1,0 +1,122 @@
+"""What the checks of homes look at. All homes are asked for together; their rows one home after another."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from ...conf import conf
+from ...sql import audit_homes as sql
+from ...sql.homes import quoted
+from ...sql.session import literal
+from .expected import quoted as as_named
+
+#: In what a table of a home is compared with the one that row tenants share.
+PARTS = ("kind", "columns", "guard", "constraints", "indexes", "triggers", "privileges")
+
+_PLACES = '"django_tenantkit_place"'
+
+
+class Home(NamedTuple):
+    """A schema, the state of its place, the key and slug of its tenant, who may use it, and whether it is there."""
+
+    schema: str
+    state: str | None
+    key: str | None
+    slug: str | None
+    open: bool | None
+    usable: bool | None
+    found: bool
+
+    @property
+    def whose(self) -> str:
+        """Whose home it is, in words."""
+        return f"the tenant {self.slug}" if self.slug is not None else f"a place that is {self.state or 'unknown'}"
+
+
+class Homes:
+    """The homes of one audit, given its `Evidence`. None where no place could be, or the models have no tenants."""
+
+    def __init__(self, evidence: Any) -> None:
+        self.evidence = evidence
+        self.row_schema = conf.ROW_SCHEMA or ""
+
+    @cached_property
+    def all(self) -> list[Home]:
+        """What places, tenants and schemas say of homes, put together."""
+        if not self.row_schema or self._tenants is None or _PLACES not in self.evidence.oids:
+            return []
+        table, key = self._tenants
+        statement = sql.HOMES.format(place=self.evidence.paths[_PLACES], tenant=table, key=key)
+        application = {"application": self.evidence.roles.application}
+        return [Home(*row) for row in self.evidence.reader.rows(statement, application)]
+
+    @property
+    def complete(self) -> list[Home]:
+        """Those that are there and should have all tables."""
+        return [home for home in self.all if home.found and (home.slug or home.state in ("ready", "taken"))]
+
+    @cached_property
+    def _tenants(self) -> tuple[str, str] | None:
+        """The table of tenants and the column of its key."""
+        for table in self.evidence.expected.tables:
+            for reference in table.references:
+                if reference.to_tenant and reference.target in self.evidence.paths:
+                    return self.evidence.paths[reference.target], as_named(reference.target_column)
+        return None
+
+    @cached_property
+    def _relations(self) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = defaultdict(dict)
+        if self.all:
+            for row in self.evidence.reader.rows(sql.RELATIONS, {"rows": self.row_schema}):
+                found[row.schema][row.name] = row
+        return found
+
+    @property
+    def shared(self) -> dict[str, Any]:
+        """The relations of row tenants by name."""
+        return self._relations[self.row_schema]
+
+    def relations(self, home: Home) -> dict[str, Any]:
+        """Those of a home by name."""
+        return self._relations[home.schema]
+
+    def foreign(self, home: Home) -> list[str]:
+        """The tables of a home with rows of others than its tenant."""
+        return self._names(
+            sql.FOREIGN.format(
+                label=literal(name),
+                table=f"{quoted(home.schema)}.{table.expected.name}",
+                tenant=as_named(table.expected.tenant),
+                key="NULL" if home.key is None else literal(home.key),
+            )
+            for name, table in self._tenant_tables
+            if name in self.relations(home)
+        )
+
+    def left_behind(self) -> list[str]:
+        """The tables that row tenants share with rows of others."""
+        if self._tenants is None or not self.all:
+            return []
+        tenants, key = self._tenants
+        return self._names(
+            sql.LEFT_BEHIND.format(
+                label=literal(name),
+                table=table.name,
+                tenant=as_named(table.expected.tenant),
+                key=key,
+                tenants=tenants,
+            )
+            for name, table in self._tenant_tables
+        )
+
+    @cached_property
+    def _tenant_tables(self) -> list[tuple[str, Any]]:
+        return [(table.expected.name.strip('"'), table) for table in self.evidence.tenant_tables]
+
+    def _names(self, statements: Iterable[str]) -> list[str]:
+        text = " UNION ALL ".join(statements)
+        return sorted(row.name for row in self.evidence.reader.rows(text)) if text else []

@@ -1,0 +1,63 @@
+"""What the audit asks of the homes of schema tenants: a statement for all of them together, wherever that can be.
+
+All run with `search_path = pg_catalog`, like those in `sql/audit.py`. Names come in quoted.
+"""
+
+from __future__ import annotations
+
+#: Places, schema tenants and schemas that are named like homes, put together by the schema's name: what is missing
+#: is NULL. `open`: everybody may use the schema; `usable`: the application may.
+HOMES = """
+SELECT schema, place.state, tenant.key, tenant.slug, home.open, home.usable, home.schema IS NOT NULL AS found
+FROM (SELECT 't_' || replace(uid::text, '-', '') AS schema, state FROM {place}
+      WHERE isolation = 'schema' AND database = '' AND state <> 'gone') AS place
+FULL JOIN (SELECT 't_' || replace(uid::text, '-', '') AS schema, {key}::text AS key, slug FROM {tenant}
+           WHERE isolation = 'schema' AND database = '' AND erased_at IS NULL) AS tenant USING (schema)
+FULL JOIN (SELECT nspname::text AS schema, has_schema_privilege(%(application)s, oid, 'USAGE') AS usable,
+                  EXISTS (SELECT FROM aclexplode(nspacl) AS acl WHERE acl.grantee = 0) AS open
+           FROM pg_namespace WHERE nspname ~ '^t_[0-9a-f]{{32}}$') AS home USING (schema)
+ORDER BY schema
+"""
+
+#: The relations of the schema of row tenants and of all homes: digests of their columns, guard, constraints,
+#: indexes, triggers and privileges, without the name of the schema, so that they are alike where homes are.
+#: References to shared tables are left out: a home has none.
+RELATIONS = """
+SELECT n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind,
+    (SELECT md5(string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull), ',' ORDER BY attname))
+     FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) AS columns,
+    md5(concat_ws(' ', c.relrowsecurity, c.relforcerowsecurity, pg_get_userbyid(c.relowner),
+        (SELECT replace(replace(string_agg(concat_ws(' ', polname, polpermissive, polcmd,
+             (SELECT string_agg(pg_get_userbyid(role), ',' ORDER BY role) FROM unnest(polroles) AS role),
+             pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)), ';' ORDER BY polname),
+             quote_literal(n.nspname), 'HOME'), quote_ident(n.nspname) || '.', '')
+         FROM pg_policy WHERE polrelid = c.oid))) AS guard,
+    (SELECT md5(replace(string_agg(concat_ws(' ', conname, pg_get_constraintdef(oid), convalidated), ';'
+         ORDER BY conname), quote_ident(n.nspname) || '.', ''))
+     FROM pg_constraint WHERE conrelid = c.oid AND contype <> 'n'
+         AND (contype <> 'f' OR confrelid IN (SELECT oid FROM pg_class WHERE relnamespace = n.oid))) AS constraints,
+    (SELECT md5(replace(string_agg(concat_ws(' ', pg_get_indexdef(indexrelid), indisvalid), ';'
+         ORDER BY pg_get_indexdef(indexrelid)), quote_ident(n.nspname) || '.', ''))
+     FROM pg_index WHERE indrelid = c.oid) AS indexes,
+    (SELECT md5(replace(string_agg(concat_ws(' ', pg_get_triggerdef(oid), tgenabled), ';' ORDER BY tgname),
+         quote_ident(n.nspname) || '.', ''))
+     FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal) AS triggers,
+    (SELECT md5(string_agg(acl::text, ',' ORDER BY acl::text))
+     FROM unnest(coalesce(c.relacl, acldefault('r', c.relowner))) AS acl) AS privileges
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND (n.nspname = %(rows)s OR n.nspname ~ '^t_[0-9a-f]{32}$')
+    AND c.relname <> 'django_migrations'
+ORDER BY 1, 2
+"""
+
+#: Whether a table has a row of anybody but one tenant; of anybody, where there is none. Rows of nobody are for all.
+FOREIGN = """
+SELECT {label} AS name WHERE EXISTS (
+    SELECT FROM {table} WHERE {tenant}::text IS DISTINCT FROM {key} AND {tenant} IS NOT NULL)
+"""
+
+#: Whether a table that row tenants share has a row of a tenant that lives elsewhere.
+LEFT_BEHIND = """
+SELECT {label} AS name WHERE EXISTS (
+    SELECT FROM {table} WHERE {tenant} IN (SELECT {key} FROM {tenants} WHERE isolation <> 'row' OR database <> ''))
+"""
