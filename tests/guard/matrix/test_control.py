@@ -10,7 +10,6 @@ import pytest
 from django.db import connection
 
 from django_tenantkit.sql.roles import roles_of
-
 from tests.isolation.world import APART
 
 from .cases import OWN

@@ -11,7 +11,6 @@ from django.db import DatabaseError, connection, transaction
 
 from django_tenantkit import tenant_context
 from django_tenantkit.lifecycle.audit.run import audit_database, chosen
-
 from tests.isolation.world import APART
 
 from .cases import WAYS
