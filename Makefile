@@ -24,7 +24,7 @@ test: $(STAMP)  ## Run the tests, on an embedded PostgreSQL or on DATABASE_URL, 
 
 test-isolations: $(STAMP)  ## Run the tests of isolation again, with tenants in schemas and with some of each
 	TENANTKIT_TEST_ISOLATION=schema $(BIN)/python -m pytest -n $(WORKERS) $(APART) tests/guard tests/fire/test_packets.py $(ARGS)
-	TENANTKIT_TEST_ISOLATION=mixed $(BIN)/python -m pytest -n $(WORKERS) $(APART) $(ARGS)
+	TENANTKIT_TEST_ISOLATION=mixed $(BIN)/python -m pytest -n $(WORKERS) $(APART) tests/fire/test_fire.py $(ARGS)
 
 lint: $(STAMP)  ## Check style, types, imports and missing migrations
 	$(BIN)/ruff check .
@@ -44,6 +44,7 @@ django-suite: $(STAMP)  ## Run Django's own tests on these backends
 
 test-services: $(STAMP)  ## Run the tests that need PgBouncer, Redis or Citus, and show what they counted
 	$(BIN)/python -m pytest -m services -s $(ARGS)
+	TENANTKIT_TEST_ISOLATION=mixed $(BIN)/python -m pytest -m services -s tests/fire $(ARGS)
 
 test-browser: $(STAMP)  ## Run the tests that need a web browser
 	$(BIN)/python -m pytest -m browser $(ARGS)

@@ -16,9 +16,10 @@ from django.db import connections
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from django_tenantkit.conf import conf
 from django_tenantkit.context import tenant_context, unscoped
 from django_tenantkit.lifecycle.signing import apply_signing
-from django_tenantkit.models import Tenant
+from django_tenantkit.models import Place, PlaceState, Tenant
 from tests import databases
 from tests.testapp.models import Customer, Invoice, Product, Region, Tag
 
@@ -40,7 +41,8 @@ class Ground:
         self.settings = settings
         self.roles = databases.ROLES
         self.tenants = [
-            Tenant.objects.using(ALIAS).create(slug=f"fire{number}", name="Fire") for number in range(TENANTS)
+            Tenant.objects.using(ALIAS).create(slug=f"fire{number}", name="Fire", **_home(number))
+            for number in range(TENANTS)
         ]
         Region.objects.using(ALIAS).bulk_create(Region(name=name) for name in REGIONS)
         self.customers = {NOBODY: list[str](), EVERYBODY: list[str]()}
@@ -48,26 +50,35 @@ class Ground:
         self.products = Counter[str]({NOBODY: 0, EVERYBODY: 0})
         for number, tenant in enumerate(self.tenants, 2):
             with tenant_context(tenant):
-                self._fill(str(tenant.pk), number)
+                self._fill(tenant, number)
 
-    def _fill(self, key: str, number: int) -> None:
-        """Every tenant has other numbers of rows."""
+    def _fill(self, tenant: Tenant, number: int) -> None:
+        """Every tenant has other numbers of rows. Unscoped code sees those of row tenants."""
+        key = str(tenant.pk)
         customers = [Customer(name=f"{key} {n}") for n in range(number)]
         Customer.objects.using(ALIAS).bulk_create(customers)
         invoices = [Invoice(customer=c, number=f"{c.name} {n}") for c in customers for n in range(number)]
         Invoice.objects.using(ALIAS).bulk_create(invoices)
         products = [Product(sku=f"{key} {n}") for n in range(2 * number)]
         Product.objects.using(ALIAS).bulk_create(products)
-        for scope in (key, EVERYBODY):
+        for scope in (key, EVERYBODY) if tenant.home is None else (key,):
             self.customers[scope] = sorted([*self.customers.get(scope, []), *(str(c.pk) for c in customers)])
             self.invoices[scope] += len(invoices)
             self.products[scope] += len(products)
 
     def tags(self, seed: str) -> dict[str, str]:
-        """The rows that the requests of a run have written: their labels and, as text, their tenants."""
-        with unscoped("what the hammer wrote"):
-            found = Tag.objects.using(ALIAS).filter(label__contains=f"/{seed}.")
-            return {tag.label: str(tag.tenant_id) for tag in found}
+        """The rows that the requests of a run have written: their labels and, as text, their tenants, or the schema
+        that one is in and its tenant does not live in."""
+        found = {}
+        connection = connections[ALIAS]
+        rows = conf.ROW_SCHEMA or "public"
+        homes = {str(tenant.pk): tenant.home.schema if tenant.home else rows for tenant in self.tenants}
+        with connection.as_system(), connection.cursor() as cursor:
+            for schema in {rows, *homes.values()}:
+                query = f"SELECT label, tenant_id::text FROM {schema}.testapp_tag WHERE label LIKE %s"
+                cursor.execute(query, [f"%/{seed}.%"])
+                found |= {label: key if homes[key] == schema else schema for label, key in cursor.fetchall()}
+        return found
 
     def guard(self, table: str, action: str) -> None:
         """ENABLE or DISABLE the policies of a table."""
@@ -109,6 +120,17 @@ class Ground:
             "regions": REGIONS,
             **more,
         }
+
+
+def _home(number: int) -> dict[str, Any]:
+    """Every other tenant has a schema, where tenants may live apart."""
+    if databases.ISOLATION == "row" or number % 2 == 0:
+        return {}
+    with unscoped("set-up of the hammer"):
+        ready = Place.objects.using(ALIAS).filter(state=PlaceState.READY)
+        uid = ready.values_list("pk", flat=True).first()
+        ready.filter(pk=uid).update(state=PlaceState.TAKEN)
+    return {"isolation": "schema", "uid": uid}
 
 
 class Report:

@@ -18,6 +18,7 @@ from django.db.transaction import TransactionManagementError
 
 from django_tenantkit.context import tenant_context, unscoped
 from django_tenantkit.exceptions import NoCurrentTenant
+from tests.databases import ISOLATION
 
 #: The scopes that are no tenant. A tenant's is its key, as text.
 NOBODY, EVERYBODY = "nobody", "everybody"
@@ -27,7 +28,8 @@ CUSTOMERS = "SELECT id FROM testapp_customer"
 #: What has to be empty on a connection that nobody uses.
 LEFT = """SELECT current_setting('tenantkit.tenant', true), current_setting('tenantkit.user', true),
           current_setting('tenantkit.roles', true), current_setting('tenantkit.signature', true),
-          current_setting('fire.scope', true), nullif(current_user, session_user)"""
+          current_setting('fire.scope', true), nullif(current_user, session_user),
+          current_setting('tenantkit.home', true), nullif(current_setting('search_path'), '"$user", public')"""
 
 #: The scope in hand, which a variable of the session carries where the settings name it.
 IN_HAND = ContextVar("fire_scope", default="")
@@ -138,7 +140,8 @@ class Request:
         """What enters a scope."""
         token = IN_HAND.set(scope)
         try:
-            with unscoped("the hammer") if scope == EVERYBODY else tenant_context(self.arena.tenants.get(scope)):
+            everybody = unscoped("the hammer", rows_only=ISOLATION != "row")
+            with everybody if scope == EVERYBODY else tenant_context(self.arena.tenants.get(scope)):
                 yield
         finally:
             IN_HAND.reset(token)

@@ -1,4 +1,4 @@
-"""Our compilers over Django's connection, and the tenant set on the session before each statement."""
+"""Our compilers over Django's connection, and the tenant and its path set on the session before each statement."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from django.db.backends.postgresql import base
 
 from django_tenantkit.backends.mixins import TenantConnection
 from django_tenantkit.backends.postgresql.base import DatabaseOperations
+from django_tenantkit.conf import conf
 from django_tenantkit.context import current_scope
 from django_tenantkit.sql.roles import Roles, roles_of
 
-SET = "SELECT set_config('tenantkit.tenant', %s, false), set_config('role', %s, false)"
+SET = """SELECT set_config('tenantkit.tenant', %s, false), set_config('role', %s, false),
+    set_config('search_path', %s, false)"""
 
 
 class NaiveCursor:
@@ -44,7 +46,9 @@ class NaiveCursor:
         scope = current_scope()
         key = "" if scope.key is None else str(scope.key)
         role = self.roles.application if scope.reason is None else self.roles.operator
-        psycopg.ClientCursor(self._conn).execute(SET, [key, role])  # type: ignore[attr-defined]
+        home = scope.home.schema if scope.home is not None else conf.ROW_SCHEMA
+        path = f"{home}, public" if home else '"$user", public'
+        psycopg.ClientCursor(self._conn).execute(SET, [key, role, path])  # type: ignore[attr-defined]
 
 
 class Cursor(NaiveCursor, base.Cursor):
