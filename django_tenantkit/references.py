@@ -6,11 +6,17 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 from typing import Any
 
-from django.db import models
+from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.utils.functional import LazyObject
 
+from .conf import conf
 from .context import current_scope
-from .exceptions import CrossTenantReference, SharedDeletionRefused, TenantDeletionRefused
+from .exceptions import (
+    CrossTenantReference,
+    SharedDeletionRefused,
+    TenantDeletionRefused,
+    TenantsElsewhere,
+)
 from .registry import TableMap, own_field, table_map
 
 
@@ -70,6 +76,28 @@ def check_references(objs: Iterable[models.Model], key: Any, tables: TableMap | 
                     "tenant."
                 )
             passed.add(id(related))
+
+
+def check_lives_here(objs: Iterable[models.Model]) -> None:
+    """Raise `TenantsElsewhere` where unscoped code writes objects, all of one model, of tenants that have a schema or
+    a database: the row with the same key here, if there is one, is somebody else's. Asks the table of tenants."""
+    if current_scope().reason is None or list(conf.ISOLATIONS) == ["row"]:
+        return
+    objs = list(objs)
+    keys = {key for obj in objs if (key := tenant_of(obj)) is not None}
+    if not keys:
+        return
+    obj = objs[0]
+    _, field = table_map(obj._meta.apps).owners[obj._meta.model][0]
+    alias = obj._state.db or DEFAULT_DB_ALIAS
+    if getattr(connections[alias], "login", "") == "system":
+        return
+    tenants = field.remote_field.model._base_manager.using(alias).filter(pk__in=keys)
+    if away := tenants.exclude(isolation="row", database="").first():
+        raise TenantsElsewhere(
+            f"{obj._meta.label} of the tenant {away.slug!r} lives elsewhere ({away.isolation}), and unscoped code "
+            "writes to the tables that row tenants share. Enter the tenant: `with tenant_context(tenant): ...`."
+        )
 
 
 def check_deletion(model: type[models.Model]) -> None:

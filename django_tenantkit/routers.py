@@ -9,7 +9,7 @@ from django.db import connections, models
 from .context import current_scope, describe
 from .exceptions import CrossTenantReference
 from .lifecycle.homes import home_apps
-from .references import belongs_elsewhere, tenant_of
+from .references import belongs_elsewhere, check_lives_here, tenant_of
 
 
 class TenantRouter:
@@ -19,9 +19,11 @@ class TenantRouter:
 
     def db_for_write(self, model: type[models.Model], **hints: Any) -> str | None:
         """None (no opinion), or `CrossTenantReference` when the object that is written, or whose related
-        objects are, belongs to another tenant than the current one."""
+        objects are, belongs to another tenant than the current one; `TenantsElsewhere` when unscoped code writes one
+        that is not here."""
         if isinstance(instance := hints.get("instance"), models.Model):
             _refuse_foreign(instance)
+            check_lives_here([instance])
         return None
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:

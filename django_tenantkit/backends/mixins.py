@@ -13,7 +13,7 @@ from ..context import carry_tenant
 from ..exceptions import TenantkitError
 from ..keys import automatic_throughs
 from ..policies import TenantPolicy
-from ..references import check_deletion
+from ..references import check_deletion, check_lives_here
 from ..registry import table_map, tenant_field
 from .compiler import taken_elsewhere
 
@@ -61,6 +61,8 @@ class TenantOperations:
         if objs and _are_about_to_be_deleted(objs[0], fields):
             for model in (type(objs[0]), *(field.remote_field.model for field in fields)):
                 check_deletion(model)
+        if objs and all(isinstance(obj, models.Model) for obj in objs):  # as bulk_update() asks
+            check_lives_here(objs)
         size: int = super().bulk_batch_size(fields, objs)  # type: ignore[misc]
         return size
 

@@ -9,7 +9,7 @@ from django.db import models
 from ..context import current_scope, describe
 from ..exceptions import CrossTenantReference, TenantImmutable
 from ..fields import TenantField, TenantScoped, uuid7
-from ..references import check_references, tenant_key
+from ..references import check_lives_here, check_references, tenant_key
 
 
 class TenantModel(TenantScoped, models.Model):
@@ -38,6 +38,8 @@ class TenantModel(TenantScoped, models.Model):
                 self._refuse_if_foreign(owner, key, "saved")
             elif not self._state.adding:
                 self._refuse_if_everybodys()
+        if key is None:
+            check_lives_here([self])
         super().save(*args, **kwargs)
 
     def _prepare_related_fields_for_save(self, operation_name: str, fields: Any = None) -> None:
@@ -56,6 +58,8 @@ class TenantModel(TenantScoped, models.Model):
         owner = self.__dict__.get("tenant_id")
         if key is not None and owner is not None and owner != key:
             self._refuse_if_foreign(owner, key, "deleted")
+        if key is None:
+            check_lives_here([self])
         return super().delete(*args, **kwargs)
 
     def _refuse_if_foreign(self, owner: Any, key: Any, done: str) -> None:

@@ -78,7 +78,7 @@ def test_a_missing_schema_is_an_error_that_names_the_tenant(acme, shared):
 
 def test_a_missing_table_is_not_looked_for_in_another_home(acme):
     with tenant_context(acme):
-        assert raw("SHOW search_path") == [(f'"{schema_name(acme.uid)}", public',)]
+        assert raw("SHOW search_path") == [(f'"{schema_name(acme.uid)}", public, pg_temp',)]
         assert raw("SELECT to_regclass('testapp_customer')::text") == [("testapp_customer",)]
         assert raw("SELECT to_regclass('public.testapp_customer')::text") == [(None,)]
 
@@ -86,7 +86,7 @@ def test_a_missing_table_is_not_looked_for_in_another_home(acme):
 def test_nothing_stays_on_the_connection(acme):
     with tenant_context(acme):
         Customer.objects.count()
-    assert raw("SHOW search_path") == [('"rows", public',)]
+    assert raw("SHOW search_path") == [('"rows", public, pg_temp',)]
     assert get_current_tenant() is None
 
 

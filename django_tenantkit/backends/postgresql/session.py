@@ -128,18 +128,18 @@ class SessionCursor(_Cursor):
 
     def executemany(self, query: Any, params_seq: Iterable[Any], *, returning: bool = False) -> Any:
         """Run one statement for many sets of parameters in the current context."""
-        with self._conn.pipeline(), self._tell():
+        with _naming_home(), self._conn.pipeline(), self._tell():
             return super().executemany(query, params_seq, returning=returning)
 
     def stream(self, query: Any, params: Any = None, **kwargs: Any) -> Iterator[Any]:
         """Rows as they arrive; the statement runs in the context that is current at the first one."""
-        with self._transaction(), self._tell():
+        with _naming_home(), self._transaction(), self._tell():
             yield from super().stream(query, params, **kwargs)
 
     @contextmanager
     def copy(self, statement: Any, params: Any = None, **kwargs: Any) -> Iterator[Any]:
         """COPY in or out in the context that is current when it starts."""
-        with self._transaction(), self._tell(), super().copy(statement, params, **kwargs) as copy:
+        with _naming_home(), self._transaction(), self._tell(), super().copy(statement, params, **kwargs) as copy:
             yield copy
 
     @contextmanager
@@ -185,10 +185,9 @@ class SessionCursor(_Cursor):
     def _raise_for_result(self, result: Any) -> Any:
         """Where psycopg turns a result into an error."""
         try:
-            super()._raise_for_result(result)
+            with _naming_home():
+                super()._raise_for_result(result)
         except psycopg.Error as error:
-            if (missing := missing_home(error, current_scope())) is not None:
-                raise missing from error
             statement = self._query.query if self._query is not None else b""
             raise without_prefix(error, self._ahead, statement, self.session.roles) from None
 
@@ -201,7 +200,7 @@ class ServerBoundSessionCursor(SessionCursor):
         """Run one statement in the current context."""
         if not params and not binary:
             return super().execute(query, params, prepare=False)
-        with self._conn.pipeline(), self._tell():
+        with _naming_home(), self._conn.pipeline(), self._tell():
             return super().execute(query, params, binary=binary, **kwargs)
 
 
@@ -216,7 +215,7 @@ class NamedSessionCursor(SessionCursor, _ServerCursor):
         self._declared = self.session.prefix()
         if isinstance(self, ClientCursorMixin):
             return super().execute(query, params, **kwargs)
-        with self._transaction(), self._tell():
+        with _naming_home(), self._transaction(), self._tell():
             return super().execute(query, params, **kwargs)
 
     def scroll(self, value: int, mode: str = "relative") -> None:
@@ -244,6 +243,17 @@ class NamedSessionCursor(SessionCursor, _ServerCursor):
         result = self.pgresult = results[-1]
         self._tx.set_pgresult(result, set_loaders=False)
         return self._tx.load_rows(0, result.ntuples, self._make_row)
+
+
+@contextmanager
+def _naming_home() -> Iterator[None]:
+    """Where the context goes ahead by itself: that a tenant's schema is missing is told in our words too."""
+    try:
+        yield
+    except psycopg.Error as error:
+        if (missing := missing_home(error, current_scope())) is not None:
+            raise missing from error
+        raise
 
 
 def session_cursor(kind: type[Any], session: Session) -> type[Any]:
