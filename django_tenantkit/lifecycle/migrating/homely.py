@@ -3,7 +3,7 @@ transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from ...sql import places as places_sql
 from ..homes import guard_home
 from ..kinds import fill_home
 from ..signing import sign_home
-from .plans import Plan, Step
+from .plans import Plan, Script, Step
 from .recording import recorded
 
 
@@ -95,8 +95,17 @@ def run_step(home: Home, plan: Plan, step: Step) -> None:
         if not migration.atomic:
             _keep(home, step)
     if step.is_waiting:
-        step.alone, step.schema = recording.obstacle, home.schema
-        step.script = None if step.alone else recording.statements
+        if obstacle := recording.obstacle or _names_home(home, recording.statements):
+            step.alone = obstacle
+        else:
+            step.script = Script(home.schema, tuple(recording.statements))
+
+
+def _names_home(home: Home, statements: Iterable[str]) -> str:
+    """Why statements are for one home alone, if they name it otherwise than by its schema."""
+    names = home.uid.hex, str(home.uid)
+    text = "\n".join(statements).replace(home.schema, "")
+    return "it names the tenant" if any(name in text for name in names) else ""
 
 
 def finish(home: Home, plan: Plan) -> None:

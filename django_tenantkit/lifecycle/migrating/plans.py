@@ -28,11 +28,22 @@ class Wanted(NamedTuple):
     fake: bool = False
 
 
+class Script(NamedTuple):
+    """What a home was sent, whose schema that was."""
+
+    schema: str
+    statements: tuple[str, ...]
+
+    def for_schema(self, schema: str) -> list[str]:
+        """The same for another schema. The name of one contains a uid, so it stands for nothing else."""
+        return [text.replace(self.schema, schema) if self.schema else text for text in self.statements]
+
+
 @dataclass
 class Step:
     """One migration of a plan, or None where a squashed one is only put on record. `names` are what the record
     gains or loses by it, `before` and `after` the states of the home. `alone` says why each home runs it by itself;
-    otherwise `script` is what the first home was sent, once there is one, and `schema` that home's."""
+    otherwise `script` is what the first home was sent, once there is one."""
 
     migration: Migration | None
     backwards: bool
@@ -40,8 +51,7 @@ class Step:
     before: str = ""
     after: str = ""
     alone: str = ""
-    script: list[str] | None = None
-    schema: str = ""
+    script: Script | None = None
 
     @property
     def label(self) -> str:
@@ -111,7 +121,7 @@ def plan_from(names: list[str], wanted: Wanted) -> Plan:
         steps.append(step)
     for step in steps:
         if wanted.fake or step.migration is None:
-            step.alone, step.script = "", []
+            step.alone, step.script = "", Script("", ())
     return _linked(Plan(digest_of(names), names, loader, steps, {}))
 
 

@@ -152,8 +152,12 @@ class _Run:
         workers = [Thread(target=self._worker, args=[queue]) for _ in range(min(self.options.workers, len(wave)))]
         for worker in workers:
             worker.start()
-        for worker in workers:
-            worker.join()
+        try:
+            for worker in workers:
+                worker.join()
+        except BaseException:
+            self.report.stopped = "it was interrupted"  # each worker ends with the home that it is at
+            raise
 
     def _worker(self, queue: deque[tuple[Place, Outcome]]) -> None:
         connection = main_connection()  # a thread has connections of its own
