@@ -108,17 +108,19 @@ def _names_home(home: Home, statements: Iterable[str]) -> str:
     return "it names the tenant" if any(name in text for name in names) else ""
 
 
-def finish(home: Home, plan: Plan) -> None:
-    """What follows all steps of a plan. Nothing where no app of TENANTKIT_TENANT_APPS went forwards."""
-    done = [step.migration for step in plan.steps if step.migration is not None and not step.backwards]
-    labels = {migration.app_label for migration in done}
-    if labels & set(conf.TENANT_APPS):
+def finish(home: Home, plan: Plan, *, again: bool = False) -> bool:
+    """Look after the first rows of apps that went forwards, of all apps `again`. Whether there was anything to do:
+    until it is done the place is said to be behind, so that a process that is killed here leaves nothing out."""
+    labels = set(conf.TENANT_APPS) if again else plan.fills
+    if labels:
+        done = [step.migration for step in plan.steps if step.migration is not None and not step.backwards]
         with home.connection.in_home(home.schema):
             fill_home(home.connection, [(migration, False) for migration in done], labels)
+    return bool(labels)
 
 
 def _keep(home: Home, step: Step) -> None:
-    statements = sql.record(home.schema, step.names, backwards=step.backwards), sql.stamp(home.uid, step.after)
+    statements = sql.record(home.schema, step.names, backwards=step.backwards), sql.stamp(home.uid, step.noted)
     with home.connection.cursor() as cursor:
         cursor.execute(sql.message(statements))
 

@@ -12,6 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 
+from ...conf import conf
 from ...exceptions import TenantkitError
 from ...gate import Key, Loader, split
 from ..homes import digest_of, home_apps
@@ -42,7 +43,8 @@ class Script(NamedTuple):
 @dataclass
 class Step:
     """One migration of a plan, or None where a squashed one is only put on record. `names` are what the record
-    gains or loses by it, `before` and `after` the states of the home. `alone` says why each home runs it by itself;
+    gains or loses by it, `before` and `after` the states of the home, and `noted` what its place is then said to be
+    in: the last one may not be the end, see `homely.finish()`. `alone` says why each home runs it by itself;
     otherwise `script` is what the first home was sent, once there is one."""
 
     migration: Migration | None
@@ -50,6 +52,7 @@ class Step:
     names: list[Key]
     before: str = ""
     after: str = ""
+    noted: str = ""
     alone: str = ""
     script: Script | None = None
 
@@ -76,6 +79,12 @@ class Plan:
     #: Held by the home that goes first.
     lock: Any = field(default_factory=Lock)
     _rendered: local = field(default_factory=local)
+
+    @property
+    def fills(self) -> set[str]:
+        """The labels of apps whose first rows are looked after when all steps are done."""
+        done = {step.migration.app_label for step in self.steps if step.migration is not None and not step.backwards}
+        return done & set(conf.TENANT_APPS)
 
     @property
     def end(self) -> str:
@@ -133,8 +142,10 @@ def _linked(plan: Plan) -> Plan:
         known = known - names if step.backwards else known | names
         listed = sorted(known)
         step.before, step.after = digest, digest_of(listed)
-        digest = step.after
+        digest = step.noted = step.after
         plan.states[digest] = listed
+    if plan.fills:
+        plan.steps[-1].noted = plan.steps[-1].before
     return plan
 
 

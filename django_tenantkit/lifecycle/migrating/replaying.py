@@ -63,4 +63,4 @@ def _statements(home: Home, steps: Sequence[Step]) -> Iterator[str]:
         yield from script
         if step is not last and not all(map(_SCHEMA_ONLY.match, script)):
             yield sql.SETTLE
-    yield sql.stamp(home.uid, last.after)
+    yield sql.stamp(home.uid, last.noted)
