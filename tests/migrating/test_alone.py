@@ -123,3 +123,23 @@ def test_an_index_that_a_killed_run_began(project: Project) -> None:
     first, *others = [catalog(tenant.uid) for tenant in tenants]
     assert others == [first, first]
     assert ask(f"SELECT indisvalid FROM pg_index WHERE indexrelid = {index}") == [True]
+
+
+def test_sql_that_names_the_tenant(project: Project) -> None:
+    """A constraint class of the adopter's own asks who the tenant is: what one home was sent is not for another."""
+    tenants = project.tenants(3)
+    project.write(
+        """migrations.AddConstraint("thing", Own(condition=~models.Q(name=""), name="own")),""",
+        extra="""
+class Own(models.CheckConstraint):
+    def create_sql(self, model, editor):
+        from django_tenantkit import get_current_tenant
+        tenant = get_current_tenant()
+        return f"COMMENT ON TABLE evolving_thing IS '{tenant.uid if tenant else ''}'"
+""",
+    )
+    project.migrate()
+    assert run("--all-tenants", "--workers", "1").code == 0
+    for tenant in tenants:
+        found = ask(f"SELECT obj_description('{schema_name(tenant.uid)}.evolving_thing'::regclass)")
+        assert found == [str(tenant.uid)]

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.core.management import call_command
@@ -246,3 +247,15 @@ def test_a_new_table_is_guarded(project: Project) -> None:
     for tenant in tenants:
         query = f"SELECT qual FROM pg_policies WHERE schemaname = '{schema_name(tenant.uid)}' AND tablename = 'notes'"
         assert f"(current_setting('tenantkit.home'::text, true) = '{schema_name(tenant.uid)}'::text)" in ask(query)
+
+
+def test_a_worker_connects_anew_after_so_many_homes(project: Project) -> None:
+    """A backend remembers every table that it saw."""
+    tenants = project.tenants(3)
+    project.write(ADD)
+    project.write("""migrations.RunSQL("CREATE TABLE made_by AS SELECT pg_backend_pid() AS pid"),""")
+    project.migrate()
+    with patch("django_tenantkit.lifecycle.migrating.run.HOMES_PER_CONNECTION", 1):
+        assert run("--all-tenants", "--workers", "1").code == 0
+    found = [ask(f"SELECT pid FROM {schema_name(tenant.uid)}.made_by")[0] for tenant in tenants]
+    assert len(set(found)) == 3

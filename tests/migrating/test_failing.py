@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import pytest
 from django.db import connection
 
@@ -107,3 +109,20 @@ def test_a_home_that_differs_is_migrated_by_django(project: Project) -> None:
     ran = run("--all-tenants", "--workers", "1")
     assert ran.code == 3
     assert 'constraint "evolving_thing_pkey" for table "evolving_thing" does not exist' in ran.complaint
+
+
+def test_first_rows_are_looked_after_by_the_next_run(project: Project, settings) -> None:
+    """A run that ends between the last migration and what follows it leaves the home behind."""
+    settings.TENANTKIT_TENANT_APPS = ["evolving"]
+    tenants = project.tenants(3)
+    project.write("""migrations.AddField("thing", "size", models.IntegerField(default=5)),""")
+    project.migrate()
+    called = "django_tenantkit.lifecycle.migrating.homely.fill_home"
+    with patch(called, side_effect=RuntimeError("killed")):
+        assert run("--all-tenants").code == 3
+    assert [recorded(tenant.uid)[-1] for tenant in tenants] == [project.last] * 3
+    assert run("--check").code == 1
+    with patch(called) as fill_home:
+        assert run("--all-tenants").code == 0
+    assert [call.args[2] for call in fill_home.call_args_list] == [{"evolving"}] * 3
+    assert run("--check").code == 0

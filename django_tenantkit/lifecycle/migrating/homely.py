@@ -3,7 +3,7 @@ transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from ...sql import places as places_sql
 from ..homes import guard_home
 from ..kinds import fill_home
 from ..signing import sign_home
-from .plans import Plan, Step
+from .plans import Plan, Script, Step
 from .recording import recorded
 
 
@@ -95,21 +95,32 @@ def run_step(home: Home, plan: Plan, step: Step) -> None:
         if not migration.atomic:
             _keep(home, step)
     if step.is_waiting:
-        step.alone, step.schema = recording.obstacle, home.schema
-        step.script = None if step.alone else recording.statements
+        if obstacle := recording.obstacle or _names_home(home, recording.statements):
+            step.alone = obstacle
+        else:
+            step.script = Script(home.schema, tuple(recording.statements))
 
 
-def finish(home: Home, plan: Plan) -> None:
-    """What follows all steps of a plan. Nothing where no app of TENANTKIT_TENANT_APPS went forwards."""
-    done = [step.migration for step in plan.steps if step.migration is not None and not step.backwards]
-    labels = {migration.app_label for migration in done}
-    if labels & set(conf.TENANT_APPS):
+def _names_home(home: Home, statements: Iterable[str]) -> str:
+    """Why statements are for one home alone, if they name it otherwise than by its schema."""
+    names = home.uid.hex, str(home.uid)
+    text = "\n".join(statements).replace(home.schema, "")
+    return "it names the tenant" if any(name in text for name in names) else ""
+
+
+def finish(home: Home, plan: Plan, *, again: bool = False) -> bool:
+    """Look after the first rows of apps that went forwards, of all apps `again`. Whether there was anything to do:
+    until it is done the place is said to be behind, so that a process that is killed here leaves nothing out."""
+    labels = set(conf.TENANT_APPS) if again else plan.fills
+    if labels:
+        done = [step.migration for step in plan.steps if step.migration is not None and not step.backwards]
         with home.connection.in_home(home.schema):
             fill_home(home.connection, [(migration, False) for migration in done], labels)
+    return bool(labels)
 
 
 def _keep(home: Home, step: Step) -> None:
-    statements = sql.record(home.schema, step.names, backwards=step.backwards), sql.stamp(home.uid, step.after)
+    statements = sql.record(home.schema, step.names, backwards=step.backwards), sql.stamp(home.uid, step.noted)
     with home.connection.cursor() as cursor:
         cursor.execute(sql.message(statements))
 

@@ -12,6 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 
+from ...conf import conf
 from ...exceptions import TenantkitError
 from ...gate import Key, Loader, split
 from ..homes import digest_of, home_apps
@@ -28,20 +29,32 @@ class Wanted(NamedTuple):
     fake: bool = False
 
 
+class Script(NamedTuple):
+    """What a home was sent, whose schema that was."""
+
+    schema: str
+    statements: tuple[str, ...]
+
+    def for_schema(self, schema: str) -> list[str]:
+        """The same for another schema. The name of one contains a uid, so it stands for nothing else."""
+        return [text.replace(self.schema, schema) if self.schema else text for text in self.statements]
+
+
 @dataclass
 class Step:
     """One migration of a plan, or None where a squashed one is only put on record. `names` are what the record
-    gains or loses by it, `before` and `after` the states of the home. `alone` says why each home runs it by itself;
-    otherwise `script` is what the first home was sent, once there is one, and `schema` that home's."""
+    gains or loses by it, `before` and `after` the states of the home, and `noted` what its place is then said to be
+    in: the last one may not be the end, see `homely.finish()`. `alone` says why each home runs it by itself;
+    otherwise `script` is what the first home was sent, once there is one."""
 
     migration: Migration | None
     backwards: bool
     names: list[Key]
     before: str = ""
     after: str = ""
+    noted: str = ""
     alone: str = ""
-    script: list[str] | None = None
-    schema: str = ""
+    script: Script | None = None
 
     @property
     def label(self) -> str:
@@ -66,6 +79,12 @@ class Plan:
     #: Held by the home that goes first.
     lock: Any = field(default_factory=Lock)
     _rendered: local = field(default_factory=local)
+
+    @property
+    def fills(self) -> set[str]:
+        """The labels of apps whose first rows are looked after when all steps are done."""
+        done = {step.migration.app_label for step in self.steps if step.migration is not None and not step.backwards}
+        return done & set(conf.TENANT_APPS)
 
     @property
     def end(self) -> str:
@@ -111,7 +130,7 @@ def plan_from(names: list[str], wanted: Wanted) -> Plan:
         steps.append(step)
     for step in steps:
         if wanted.fake or step.migration is None:
-            step.alone, step.script = "", []
+            step.alone, step.script = "", Script("", ())
     return _linked(Plan(digest_of(names), names, loader, steps, {}))
 
 
@@ -123,8 +142,10 @@ def _linked(plan: Plan) -> Plan:
         known = known - names if step.backwards else known | names
         listed = sorted(known)
         step.before, step.after = digest, digest_of(listed)
-        digest = step.after
+        digest = step.noted = step.after
         plan.states[digest] = listed
+    if plan.fills:
+        plan.steps[-1].noted = plan.steps[-1].before
     return plan
 
 

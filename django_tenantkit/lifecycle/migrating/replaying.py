@@ -24,11 +24,11 @@ def next_segment(plan: Plan, start: int) -> list[Step]:
     size = 0
     for step in plan.steps[start:]:
         if step.script is None or (
-            found and (size + len(step.script) > STATEMENTS or step.backwards != found[0].backwards)
+            found and (size + len(step.script.statements) > STATEMENTS or step.backwards != found[0].backwards)
         ):
             break
         found.append(step)
-        size += len(step.script)
+        size += len(step.script.statements)
     return found
 
 
@@ -59,8 +59,8 @@ def _statements(home: Home, steps: Sequence[Step]) -> Iterator[str]:
     yield sql.record(home.schema, names, backwards=steps[0].backwards)
     last = steps[-1]
     for step in steps:
-        script = step.script or []
-        yield from (statement.replace(step.schema, home.schema) if step.schema else statement for statement in script)
+        script = [] if step.script is None else step.script.for_schema(home.schema)
+        yield from script
         if step is not last and not all(map(_SCHEMA_ONLY.match, script)):
             yield sql.SETTLE
-    yield sql.stamp(home.uid, last.after)
+    yield sql.stamp(home.uid, last.noted)

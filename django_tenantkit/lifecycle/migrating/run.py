@@ -152,8 +152,12 @@ class _Run:
         workers = [Thread(target=self._worker, args=[queue]) for _ in range(min(self.options.workers, len(wave)))]
         for worker in workers:
             worker.start()
-        for worker in workers:
-            worker.join()
+        try:
+            for worker in workers:
+                worker.join()
+        except BaseException:
+            self.report.stopped = "it was interrupted"  # each worker ends with the home that it is at
+            raise
 
     def _worker(self, queue: deque[tuple[Place, Outcome]]) -> None:
         connection = main_connection()  # a thread has connections of its own
@@ -201,26 +205,31 @@ class _Run:
     def _bring(self, home: Home, digest: str) -> None:
         """All that is to be done in a home, whose place says that it is in the state `digest`. The home's own record
         is believed, and not the place."""
-        replays = True
+        replays, asked = True, False
         for _ in range(_ROUNDS):
-            plan = self.plans.get(digest) or self._ask(home)
+            if (plan := self.plans.get(digest)) is None:
+                plan, asked = self._ask(home), True
             try:
                 _follow(home, plan, replays)
-                finish(home, plan)
+                if finish(home, plan, again=asked) or asked:
+                    Place.objects.filter(pk=home.uid).update(migrations=plan.end, error="")
                 return
             except StateMoved:
-                digest = self._ask(home).digest
+                digest, asked = self._ask(home).digest, True
             except HomeMissing:
                 raise
             except Error:
                 if not replays:
                     raise
-                replays = False  # a home that differs from the first one; Django's own way says what is wrong
+                asked, replays = (
+                    True,
+                    False,
+                )  # a home that differs from the first one; Django's own way says what is wrong
                 digest = self._ask(home).digest
         raise TenantkitError(f"The state of {home.name} changes meanwhile. Is somebody else migrating it?")
 
     def _ask(self, home: Home) -> Plan:
-        """The plan for the state that a home says it is in; its place is put right."""
+        """The plan for the state that a home says it is in."""
         home.digest()
         names = applied_in(home.connection, home.schema)
         digest = digest_of(names)
@@ -229,7 +238,6 @@ class _Run:
             if plan is None:
                 plan = plan_from(names, self.wanted)
                 self._know(plan)
-        Place.objects.filter(pk=home.uid).update(migrations=digest)
         return plan
 
     def _know(self, plan: Plan) -> None:
