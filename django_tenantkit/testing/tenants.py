@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..conf import conf
 from ..context import unscoped
 from ..exceptions import TenantkitError
 from ..lifecycle.places import take_place
@@ -12,9 +13,10 @@ from ..models import AbstractTenant, TenantIsolation, get_tenant_model
 
 def make_tenant(slug: str = "acme", **fields: Any) -> AbstractTenant:
     """An active tenant in the database, made without the steps of provisioning. `fields` are further
-    values of the tenant model; the name is the slug with a capital letter. With `isolation="schema"` or
-    `"database"` it takes a place that is ready; raises `TenantkitError` where none is."""
-    isolation, server = fields.get("isolation", TenantIsolation.ROW), fields.get("database", "")
+    values of the tenant model; the name is the slug with a capital letter. The isolation is the
+    first of TENANTKIT_ISOLATIONS; with `"schema"` or `"database"` the tenant takes a place that is ready, and
+    `TenantkitError` is raised where none is."""
+    isolation, server = fields.setdefault("isolation", conf.ISOLATIONS[0]), fields.get("database", "")
     with unscoped(reason=f"tenant {slug} for tests"):
         if isolation != TenantIsolation.ROW:
             if (uid := take_place(isolation, server)) is None:
