@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
+from ..conf import conf
 from ..context import unscoped
 from ..exceptions import TenantkitError
 from ..lifecycle.places import take_place
@@ -14,10 +15,10 @@ from ..models import AbstractTenant, Place, PlaceState, TenantIsolation, get_ten
 
 def make_tenant(slug: str = "acme", **fields: Any) -> AbstractTenant:
     """An active tenant in the database, made without the steps of provisioning. `fields` are further
-    values of the tenant model; the name is the slug with a capital letter. With `isolation="schema"` or
-    `"database"` it takes a place that is ready, or that of a tenant which an earlier test left and `flush` removed;
-    raises `TenantkitError` where none is."""
-    isolation, server = fields.get("isolation", TenantIsolation.ROW), fields.get("database", "")
+    values of the tenant model; the name is the slug with a capital letter. The isolation is the first of
+    TENANTKIT_ISOLATIONS; with `"schema"` or `"database"` the tenant takes a place that is ready, or that of a tenant
+    which an earlier test left and `flush` removed; raises `TenantkitError` where none is."""
+    isolation, server = fields.setdefault("isolation", conf.ISOLATIONS[0]), fields.get("database", "")
     with unscoped(reason=f"tenant {slug} for tests"), transaction.atomic():
         if isolation != TenantIsolation.ROW:
             uid = take_place(isolation, server) or _left_behind(isolation, server)

@@ -15,7 +15,7 @@ from tests.drift import move_on, turn_round
 from tests.thirdparty.pages import SLUGS, Browser
 
 #: The tests need settings and packages that the others do not have: `make test-thirdparty`.
-collect_ignore_glob = [] if settings.SETTINGS_MODULE == "tests.thirdparty.settings" else ["test_*.py"]
+collect_ignore_glob = [] if settings.ROOT_URLCONF == "tests.thirdparty.urls" else ["test_*.py"]
 
 #: Of whose tables ids are turned round: what every home has from its migrations.
 TURNED = ("django_content_type", "auth_permission")
