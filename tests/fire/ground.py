@@ -21,7 +21,7 @@ from django_tenantkit.context import tenant_context, unscoped
 from django_tenantkit.lifecycle.signing import apply_signing
 from django_tenantkit.models import Place, PlaceState, Tenant
 from tests import databases
-from tests.testapp.models import Customer, Invoice, Product, Region, Tag
+from tests.testapp.models import Customer, Invoice, Product, Region
 
 from .requests import EVERYBODY, NOBODY
 

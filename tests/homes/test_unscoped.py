@@ -89,7 +89,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_an_object_of_a_tenant_elsewhere_changes_no_row_here(apart: Any, shared: Any, change: str) -> None:
-    theirs, mine = same_key(apart, shared)
+    theirs, _ = same_key(apart, shared)
     theirs.label = "changed"
     with rows_of_all(), pytest.raises(TenantkitError), transaction.atomic():
         CHANGES[change](theirs)
