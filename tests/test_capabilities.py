@@ -23,6 +23,7 @@ from django_tenantkit.exceptions import NoCurrentTenant
 from django_tenantkit.lifecycle.provision import provision
 from django_tenantkit.models import Domain, Job, Membership, Tenant, TenantStatus
 from django_tenantkit.testing.cases import TenantTestCase
+from tests.isolation.world import KINDS
 from tests.operating import operated
 from tests.testapp.models import Customer, Invoice, Tag
 
@@ -276,6 +277,11 @@ def test_i3_defaults_and_triggers_know_the_tenant(acme):
     with tenant_context(acme):
         answer_of_a_default = "SELECT tenantkit.current_tenant()::bigint = tenant_id FROM " + Customer._meta.db_table
         assert answer(answer_of_a_default) == [(True,)]
+
+
+def test_i9_the_tests_of_isolation_run_in_each_isolation():
+    assert {"row", "schema", "mixed"} <= set(KINDS)
+    assert "make test-isolations" in (PAGES.parent.parent / ".ci" / "run").read_text()
 
 
 def test_every_row_is_documented_and_tested():
