@@ -22,8 +22,10 @@ class TenantkitConfig(AppConfig):
     def ready(self) -> None:
         """Refuse foreign engines, keep caches of tenants apart, register checks, notice changes, guard databases."""
         from . import access, builtin_caches, checks, lookup, sessions  # noqa: F401
+        from .isolation import entries
         from .lifecycle import finished, guard
 
+        entries.install()
         builtin_caches.keep_all_apart()
         access.connect()
         lookup.connect()

@@ -132,6 +132,15 @@ class Settings:
         100, "After how many tenants' schemas a connection is closed at the end of a request, to free the memory."
     )
     GRACE_DAYS = Setting(30, "Days for which a schema or database that a tenant left is kept before it is dropped.")
+    DATABASE_CONNECTIONS = Setting(
+        20, "How many connections to databases of tenants a process may have open. Idle ones are closed for others."
+    )
+    DATABASE_WAIT = Setting(
+        5.0, "For how many seconds a thread waits for one of them before the tenant is unavailable, a 503."
+    )
+    DATABASE_LIMIT = Setting(
+        -1, "The CONNECTION LIMIT that a tenant's database is made with: of all processes together; -1: none."
+    )
 
     BASE_DOMAIN: Setting[str | list[str]] = Setting(
         "localhost",

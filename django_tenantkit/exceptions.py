@@ -72,6 +72,11 @@ class TenantsFailed(TenantkitError):
         self.errors = errors
 
 
+class AcrossDatabases(TenantkitError):
+    """A statement would need rows of two databases: the main one and a tenant's. Start it at the tenant's model, or
+    ask twice."""
+
+
 class TenantImmutable(TenantkitError):
     """A row's tenant never changes. Create a new row in the other tenant instead."""
 

@@ -18,14 +18,16 @@ from .conf import conf
 
 class TableMap:
     """The tables of one app registry: `tenant_fields` maps a table's name to its tenant field;
-    `tenant_table` is the table of the tenants themselves; `referenced` names the shared tables that
-    rows of tenants refer to, with one of the references as an example; `owners` says where objects hold the
-    key of their tenant."""
+    `models` a table's name to a model of it; `tenant_table` is the table of the tenants themselves;
+    `referenced` names the shared tables that rows of tenants refer to, with one of the references as an
+    example; `owners` says where objects hold the key of their tenant."""
 
     def __init__(self, version: object, source: list[type[models.Model]]) -> None:
         self.version = version
         self.tenant_fields: dict[str, Any] = {}
+        self.models: dict[str, type[models.Model]] = {}
         for model in source:
+            self.models.setdefault(model._meta.db_table, model)
             if (field := tenant_field(model)) is not None:
                 self.tenant_fields[model._meta.db_table] = field
         self.tenant_tables = {

@@ -43,7 +43,10 @@ ROLES = Roles(*(f"{PREFIX}_{role}" for role in ("owner", "app", "operator", "sys
 #: How the tenants of `tests/isolation/world.py` are kept apart in this run: row, schema, or mixed.
 ISOLATION = os.environ.get("TENANTKIT_TEST_ISOLATION", "row")
 
-#: How many schemas wait for the tenants of one test.
+#: The runs that have tenants with databases.
+WITH_DATABASES = ("database", "mixed")
+
+#: How many schemas wait for the tenants of one test, and how many databases where a run has any.
 PLACES = 3
 
 
@@ -157,12 +160,31 @@ def clone(connection: BaseDatabaseWrapper, worker: str) -> str:
         admin.execute("SELECT pg_advisory_lock(%s)", [zlib.crc32(template.encode())])
         if not _is_finished(admin, template):
             _make_template(admin, connection, template)
-        copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-        admin.execute(copy.format(sql.Identifier(name), sql.Identifier(template)))
+        _copy(admin, template, name)
     with as_admin(name) as admin:
         _set_up(admin, settings)  # privileges on a database are not copied with it
     settings["NAME"] = name
+    _clone_places(connection, template)
     return name
+
+
+def _copy(admin: psycopg.Connection[Any], template: str, name: str, owner: str = "") -> None:
+    copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+    admin.execute(copy + sql.SQL(" OWNER {}").format(sql.Identifier(owner)) if owner else copy)
+
+
+def _clone_places(connection: BaseDatabaseWrapper, template: str) -> None:
+    """Copies of the databases that wait for tenants, whose names follow from the main one's."""
+    if ISOLATION not in WITH_DATABASES:
+        return
+    from django_tenantkit.isolation.entries import database_name  # settings, which come later
+    from django_tenantkit.models import Place
+
+    name, uids = connection.settings_dict["NAME"], Place.objects.filter(isolation="database").values_list("pk", flat=True)
+    with as_admin() as admin:
+        admin.execute("SELECT pg_advisory_lock(%s)", [zlib.crc32(template.encode())])
+        for uid in uids:
+            _copy(admin, database_name(template, uid), database_name(name, uid), ROLES.owner)
 
 
 def _make_template(admin: psycopg.Connection[Any], connection: BaseDatabaseWrapper, template: str) -> None:
@@ -180,8 +202,9 @@ def _make_template(admin: psycopg.Connection[Any], connection: BaseDatabaseWrapp
     if ISOLATION != "row":
         from django_tenantkit.lifecycle.places import make_place  # models, which settings come before
 
-        for _ in range(PLACES):
-            make_place("schema")
+        for isolation in ("schema", "database") if ISOLATION in WITH_DATABASES else ("schema",):
+            for _ in range(PLACES):
+                make_place(isolation)
     connection.close()
     admin.execute(sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false").format(name))
 

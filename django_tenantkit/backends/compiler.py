@@ -20,10 +20,11 @@ from django.utils.functional import cached_property
 
 from ..context import Scope, current_scope, describe
 from ..exceptions import CrossTenantReference, NoCurrentTenant, TenantImmutable, TenantkitError
+from ..isolation.copying import bring_for_insert, bring_for_update
 from ..references import belongs_elsewhere, check_deletion, check_references, tenant_field_to_load, tenant_key
 from ..registry import TableMap, own_field, table_map
 from .conditions import NoTenantMarker, ScopedWhere
-from .reach import check_shared_write, check_unscoped
+from .reach import check_insert, check_select, check_unscoped, check_write
 
 if TYPE_CHECKING:
     from django.db.models.sql.compiler import SQLCompiler as _Compiler
@@ -105,11 +106,10 @@ class TenantCompiler(_Compiler):
         which is compiled next, for the base table. Otherwise Django's own, line by line."""
         query = self.query
         scope = current_scope()
-        fields = self.tables.tenant_fields if query.model is not None else {}
+        check_select(self, scope)
         if query.model is None or scope.reason is not None:
-            used = (fields.get(clause.table_name) for a, clause in query.alias_map.items() if query.alias_refcount[a])
-            check_unscoped(self.connection, scope, used)
             return super().get_from_clause()
+        fields = self.tables.tenant_fields
         result: list[str] = []
         params: list[Any] = []
         conditions: list[str] = []
@@ -168,7 +168,7 @@ class TenantCompiler(_Compiler):
         """`where` with the tenant's condition on `table`, or as it is for a shared table and unscoped."""
         field = self.tables.tenant_fields.get(table)
         scope = current_scope()
-        check_shared_write(self.connection, table, self.query.get_meta().model)
+        check_write(self.connection, table, self.query.get_meta().model)
         if field is None or scope.reason is not None:
             check_unscoped(self.connection, scope, [field])
             return where
@@ -198,10 +198,10 @@ class TenantInsertCompiler(TenantCompiler):
         meta = self.query.get_meta()
         field = self.tables.tenant_fields.get(meta.db_table)
         own = own_field(field, meta.model)
-        check_shared_write(self.connection, meta.db_table, meta.model)
-        check_unscoped(self.connection, current_scope(), [field], creates=True)
+        check_insert(self.connection, meta.model, field)
         if own is not None:
             self._fill_in(field, own.attname)
+        bring_for_insert(self)
         return super().as_sql(*args, **kwargs)
 
     def _fill_in(self, field: Any, attname: str) -> None:
@@ -271,6 +271,7 @@ class TenantUpdateCompiler(TenantCompiler):
         """The statement, after its values were checked."""
         query = self.query
         tenant = self.tables.tenant_fields.get(query.get_meta().db_table)
+        bring_for_update(self)
         if tenant is None:
             return super().as_sql(*args, **kwargs)
         given = query.values

@@ -105,6 +105,9 @@ def _plain(func: Callable[[], object]) -> Callable[[], object]:
 class TenantConnection:
     """Mixin for `DatabaseWrapper`."""
 
+    #: The connections of a thread among which are those of tenants' databases, see `postgresql/together.py`.
+    group: Any = None
+
     def on_commit(self, func: Any, robust: bool = False) -> None:
         """Run `func` after the transaction, in the tenant that is current now."""
         super().on_commit(Callback(func) if callable(func) else func, robust)  # type: ignore[misc]

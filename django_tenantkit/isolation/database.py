@@ -5,11 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from .base import Home, Isolation
-
-
-def database_alias(uid: UUID) -> str:
-    """The alias in `connections` of the database of the tenant with that uid."""
-    return f"tenantkit_{uid.hex}"
+from .entries import database_alias
 
 
 class DatabaseIsolation(Isolation):
@@ -18,4 +14,4 @@ class DatabaseIsolation(Isolation):
     name = "database"
 
     def home(self, uid: UUID, server: str) -> Home:
-        return Home(database=database_alias(uid))
+        return Home(database=database_alias(uid, server))

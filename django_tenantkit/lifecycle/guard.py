@@ -6,11 +6,14 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from django.apps import apps
 from django.db import connections
 
 from ..conf import conf
+from ..isolation.copied import copied_models
+from ..isolation.entries import HOME_OF, allows_databases
 from ..models import Job, Membership, Place, get_domain_model, get_tenant_model
-from ..sql import functions, lookups, own_tables
+from ..sql import copies, functions, lookups, own_tables
 from ..sql.roles import Roles, roles_of
 from ..sql.setup import set_up_as_owner
 from .homes import guard_home, make_row_home
@@ -39,6 +42,9 @@ def before_migrate(using: str, **kwargs: Any) -> None:
             for statement in (*functions.STATEMENTS, *functions.privileges(roles_of(connection.settings_dict))):
                 cursor.execute(statement)
             make_row_home(connection, cursor)
+            if allows_databases():
+                for statement in (*copies.STATEMENTS, *copies.privileges(roles_of(connection.settings_dict))):
+                    cursor.execute(statement)
 
 
 def after_migrate(using: str, **kwargs: Any) -> None:
@@ -54,6 +60,8 @@ def after_migrate(using: str, **kwargs: Any) -> None:
         if conf.ROW_SCHEMA:
             guard_home(connection, conf.ROW_SCHEMA)
         apply_signing(connection)
+        if allows_databases() and HOME_OF not in connection.settings_dict:
+            _watch_copied(connection)
 
 
 def _guard_own_tables(connection: Any, models: dict[str, Any]) -> None:
@@ -73,6 +81,16 @@ def _guard_own_tables(connection: Any, models: dict[str, Any]) -> None:
             cursor.execute(own_tables.LOOK, [tables])
             found = cursor.fetchone()[1]
             cursor.execute(f"COMMENT ON SCHEMA tenantkit IS '{meant} {found}'")
+
+
+def _watch_copied(connection: Any) -> None:
+    """Have the main database note what changes in tables of which rows are copied. As the system."""
+    with connection.cursor() as cursor:
+        existing = connection.introspection.table_names(cursor)
+        for model in copied_models(apps.get_models(include_auto_created=True)):
+            if model._meta.db_table in existing:
+                for statement in copies.watch(model._meta.db_table, model._meta.pk.column):
+                    cursor.execute(statement)
 
 
 def own_models() -> dict[str, Any]:

@@ -18,19 +18,19 @@ from ..isolation.schema import left_name, schema_name
 from ..models import MigrationState, Place, PlaceState, TenantIsolation, TenantStatus
 from ..sql import places as sql
 from ..sql.homes import FIND_HOME, drop_schema, quoted, rename_schema
-from . import homes
+from . import databases, homes
 from .finished import finished
 from .signing import sign_home
 
 
 def make_place(isolation: str, server: str = "", uid: UUID | None = None, *, ready: bool = True) -> Place:
-    """Make a schema with all tables of tenants, or complete a half-made one, and return its place. `uid` names the
+    """Make a schema or a database with all tables of tenants, or complete a half-made one, and return its place. `uid` names the
     place and the tenant that takes it; a new one without. With `ready` anybody may take it, otherwise whoever
     knows the uid.
 
     By the system's login, so outside of transactions. What goes wrong is kept in `Place.error` and raised.
     """
-    if isolation != TenantIsolation.SCHEMA or server:
+    if isolation == TenantIsolation.ROW or (server and isolation != TenantIsolation.DATABASE):
         raise TenantkitError(f"No place of the isolation {isolation!r} can be made on {server or 'the main server'}.")
     connection: Any = connections[router.db_for_write(Place)]
     with connection.as_system():
@@ -74,6 +74,8 @@ def _alone(connection: Any, uid: UUID) -> Iterator[None]:
 
 def _make(connection: Any, place: Place, ready: bool) -> Place:
     """Make a home and note it, all in one message, or else by migrations."""
+    if place.isolation == TenantIsolation.DATABASE:
+        return _make_database(place, ready)
     schema = schema_name(place.uid)
     place.state = PlaceState.READY if ready else PlaceState.MAKING
     try:
@@ -94,11 +96,30 @@ def _make(connection: Any, place: Place, ready: bool) -> Place:
     return Place.objects.get(pk=place.uid)
 
 
+def _make_database(place: Place, ready: bool) -> Place:
+    """Make a database. It is noted before there is one: CREATE DATABASE is no part of a transaction, and a process
+    may be killed right after."""
+    Place.objects.get_or_create(pk=place.uid, defaults={"isolation": place.isolation, "database": place.database})
+    began = time.monotonic()
+    try:
+        databases.make_database(place.uid, place.database)
+        databases.migrate_database(place.uid, place.database)
+    except Exception as error:
+        _note_failure(place, error)
+        raise
+    place.state = PlaceState.READY if ready else PlaceState.MAKING
+    _note(place, databases.applied_in(place.uid, place.database), began)
+    return Place.objects.get(pk=place.uid)
+
+
 def _migrate(connection: Any, place: Place, schema: str) -> None:
     began = time.monotonic()
     homes.migrate_home(connection, schema)
     sign_home(connection, schema)
-    names = homes.applied_in(connection, schema)
+    _note(place, homes.applied_in(connection, schema), began)
+
+
+def _note(place: Place, names: list[str], began: float) -> None:
     digest = homes.digest_of(names)
     MigrationState.objects.get_or_create(digest=digest, defaults={"names": names})
     seconds = round(time.monotonic() - began, 3)

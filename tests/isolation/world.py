@@ -47,7 +47,13 @@ TENANT_MODELS: list[type[models.Model]] = [
 
 
 #: The isolations of the two tenants, by that of the run: in a mixed one acme is in the tables that row tenants share.
-KINDS = {"row": ("row", "row"), "schema": ("schema", "schema"), "mixed": ("row", "schema")}
+KINDS = {
+    "row": ("row", "row"),
+    "schema": ("schema", "schema"),
+    "database": ("database", "database"),
+    "mixed": ("row", "schema"),
+    "mixed-database": ("row", "database"),
+}
 
 
 #: Whether tenants of this run live apart, so that unscoped code does not reach all of them.

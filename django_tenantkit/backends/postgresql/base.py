@@ -8,9 +8,11 @@ from ..guarding import GuardingSchemaEditor
 from ..homing import HomingSchemaEditor
 from ..mixins import TenantConnection, TenantOperations, TenantSchemaEditor
 from .creation import SystemCreation
+from .homes import HomesMixin
 from .introspection import ReferenceIntrospection
 from .logins import LoginsMixin
 from .system import SystemOperations, SystemSchemaEditor
+from .together import TogetherMixin
 
 
 class PostgreSQLOperations(SystemOperations, TenantOperations):
@@ -23,7 +25,7 @@ class PostgreSQLSchemaEditor(SystemSchemaEditor, HomingSchemaEditor, GuardingSch
     """Mixin for the `DatabaseSchemaEditor` of any backend for PostgreSQL."""
 
 
-class PostgreSQLConnection(LoginsMixin, TenantConnection):
+class PostgreSQLConnection(HomesMixin, TogetherMixin, LoginsMixin, TenantConnection):
     """Mixin for the `DatabaseWrapper` of any backend for PostgreSQL."""
 
     creation_class = SystemCreation

@@ -1,0 +1,264 @@
+"""Copies of shared rows in tenants' databases: brought when a row refers to them, and again when they change.
+
+The main database knows which rows are copied where, and its triggers note what becomes of them (`sql/copies.py`).
+A row is brought in the transaction of the statement that needs it, by a function that only the owner could have made:
+the application itself writes no copy.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.apps import apps
+from django.db import Error, connections, models
+from django.db.models.expressions import Value
+
+from ..context import tenant_context
+from ..exceptions import TenantkitError
+from ..memory import Memory
+from ..registry import lives_at_home
+from ..sql import copies as sql
+from .copied import copied_models, generic_references, is_whole, shared_references
+from .entries import HOME_OF, SHARED
+
+logger = logging.getLogger("django_tenantkit")
+
+#: How many copied rows a process remembers as being where they belong.
+SIZE = 100_000
+
+#: How many changes are read at a time.
+BATCH = 500
+
+_known: Memory[bool] = Memory()
+
+#: Keys, as text, of rows by model.
+Wanted = dict[Any, set[str]]
+
+
+def holds_copies(connection: Any) -> bool:
+    """Whether shared tables are copies there."""
+    return HOME_OF in connection.settings_dict
+
+
+def bring_for_insert(compiler: Any) -> None:
+    """Bring what the objects of an INSERT refer to."""
+    if compiler.executes and holds_copies(compiler.connection):
+        model, wanted = compiler.query.get_meta().concrete_model, _Wanted(compiler.connection)
+        for obj in compiler.query.objs:
+            for field in shared_references(model):
+                wanted.add(field, getattr(obj, field.attname))
+            for field in generic_references(model):
+                wanted.add_generic(field, obj)
+        bring(compiler.connection, wanted.found)
+
+
+def bring_for_update(compiler: Any) -> None:
+    """Bring what the values of an UPDATE refer to."""
+    if compiler.executes and holds_copies(compiler.connection):
+        wanted = _Wanted(compiler.connection)
+        for field, _, value in compiler.query.values:
+            if isinstance(field, models.ForeignKey) and not lives_at_home(field.remote_field.model):
+                wanted.add(field, value)
+        bring(compiler.connection, wanted.found)
+
+
+class _Wanted:
+    """Collects the rows that a statement refers to."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self.found: Wanted = defaultdict(set)
+
+    def add(self, field: Any, value: Any) -> None:
+        model, target = field.remote_field.model._meta.concrete_model, field.target_field
+        keys = {str(key) for key in _values(value, target) if key is not None}
+        if keys and not target.primary_key:
+            query = f"SELECT {_quoted(model._meta.pk.column)}::text FROM {_quoted(model._meta.db_table)} "
+            with connections[SHARED].cursor() as cursor:
+                cursor.execute(query + f"WHERE {_quoted(target.column)}::text = ANY (%s)", [list(keys)])
+                keys = {key for (key,) in cursor.fetchall()}
+        if keys and not is_whole(model):
+            self.found[model] |= keys
+
+    def add_generic(self, field: Any, obj: Any) -> None:
+        kind = getattr(obj, obj._meta.get_field(field.ct_field).attname)
+        key = getattr(obj, field.fk_field)
+        if kind is None or key is None or hasattr(key, "resolve_expression"):
+            return
+        model = field.get_content_type(id=kind, using=self.connection.alias).model_class()
+        if model is not None and not lives_at_home(model):
+            self.found[model._meta.concrete_model].add(str(key))
+
+
+def _values(value: Any, target: Any) -> Iterator[Any]:
+    if isinstance(value, models.Model):
+        yield getattr(value, target.attname)
+    elif hasattr(value, "resolve_expression"):
+        yield from (one.value for one in value.flatten() if isinstance(one, Value))
+    else:
+        yield value
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def bring(connection: Any, wanted: Wanted) -> None:
+    """See to it that these rows of the main database are copied to that of `connection`, with all they refer to."""
+    known = _known.during(connection)
+    new: Wanted = {}
+    for model, keys in wanted.items():
+        table = model._meta.db_table
+        lacking = {key for key in keys if not _is_known(known, (connection.alias, table, key))}
+        if lacking:
+            new[model] = lacking
+    if not new:
+        return
+    generation = known.generation
+    _copy(connection, new)
+    for model, keys in new.items():
+        for key in keys:
+            known.put((connection.alias, model._meta.db_table, key), True, SIZE, generation)
+
+
+def _is_known(known: Memory[bool], key: Any) -> bool:
+    return bool(known.get(key, math.inf) or (known is not _known and _known.get(key, math.inf)))
+
+
+def _copy(connection: Any, wanted: Wanted) -> None:
+    """Copy rows. They are registered before they are read, so that a change from then on is pushed; and read again
+    after they were written, as one that was pushed meanwhile may have been overwritten with what was read before."""
+    main = connections[SHARED]
+    registered: Wanted = {}
+    found: dict[Any, dict[str, tuple[str, str]]] = {}
+    while True:
+        new = {model: keys - registered.get(model, set()) for model, keys in wanted.items()}
+        if not any(new.values()):
+            break
+        for model, keys in new.items():
+            if keys:
+                _register(main, connection.alias, model, keys)
+                registered[model] = registered.get(model, set()) | keys
+                found.setdefault(model, {}).update(_read(main, model, keys))
+        wanted = _referenced(found)
+    while found:
+        _send(connection, found)
+        again = {model: _read(main, model, set(rows)) for model, rows in found.items()}
+        found = {model: rows for model, rows in again.items() if rows != found[model]}
+
+
+def _referenced(found: dict[Any, dict[str, tuple[str, str]]]) -> Wanted:
+    wanted: Wanted = defaultdict(set)
+    for model, rows in found.items():
+        fields = [field for field in shared_references(model) if not is_whole(field.remote_field.model)]
+        for text, _ in rows.values() if fields else ():
+            row = json.loads(text)
+            for field in fields:
+                if (key := row[field.column]) is not None and field.target_field.primary_key:
+                    wanted[field.remote_field.model._meta.concrete_model].add(str(key))
+    return wanted
+
+
+def _register(main: Any, home: str, model: Any, keys: Iterable[str]) -> None:
+    with main.cursor() as cursor:
+        cursor.execute(
+            "SELECT tenantkit.register_copies(%s, %s, %s)", [model._meta.db_table, sorted(keys), home]
+        )
+
+
+def _read(main: Any, model: Any, keys: set[str]) -> dict[str, tuple[str, str]]:
+    """Rows as JSON and their versions, by key."""
+    with main.cursor() as cursor:
+        if sql.ALL in keys:
+            cursor.execute(sql.all_rows(model._meta.db_table, model._meta.pk.column))
+        else:
+            cursor.execute(sql.rows(model._meta.db_table, model._meta.pk.column), [sorted(keys)])
+        return {key: (row, version) for row, key, version in cursor.fetchall()}
+
+
+def _send(connection: Any, found: dict[Any, dict[str, tuple[str, str]]]) -> None:
+    entries = [
+        f'{{"table": {json.dumps(model._meta.db_table)}, "rows": [{",".join(row for row, _ in rows.values())}]}}'
+        for model, rows in found.items()
+        if rows
+    ]
+    if entries:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT tenantkit.receive(%s)", [f"[{','.join(entries)}]"])
+
+
+def copy_whole(connection: Any) -> None:
+    """Copy the tables that are copied as a whole: content types."""
+    main = connections[SHARED]
+    for model in copied_models(apps.get_models(include_auto_created=True)):
+        if is_whole(model):
+            _register(main, connection.alias, model, [sql.ALL])
+            _send(connection, {model: _read(main, model, {sql.ALL})})
+
+
+def note_shared_write(connection: Any, model: Any) -> None:
+    """After the transaction, push what was just written to the databases that have copies. Not while the system
+    migrates: what it changes is pushed with the next change."""
+    if connection.login != "system" and model._meta.db_table in _watched():
+        waiting = connection.group.outermost(connection).run_on_commit
+        if all(callback != push_changes for _, callback, _ in waiting):
+            connection.on_commit(push_changes, robust=True)
+
+
+_watched_tables: tuple[Any, frozenset[str]] = (None, frozenset())
+
+
+def _watched() -> frozenset[str]:
+    """The shared tables of which rows are copied. Django returns the same list of models until there are others."""
+    global _watched_tables
+    source = apps.get_models(include_auto_created=True)
+    if _watched_tables[0] is not source:
+        _watched_tables = source, frozenset(model._meta.db_table for model in copied_models(source))
+    return _watched_tables[1]
+
+
+def push_changes() -> int:
+    """Bring copies up to date with what has changed in the main database, and return how many changes are left: those
+    of databases that could not be reached, which are tried again with the next change, or when this is called."""
+    left: set[int] = set()
+    with tenant_context(None):
+        main: Any = connections[SHARED]
+        while True:
+            with main.cursor() as cursor:
+                cursor.execute("SELECT * FROM tenantkit.pending_changes(%s)", [BATCH + len(left)])
+                changes = [change for change in cursor.fetchall() if change[0] not in left]
+            if not changes:
+                return len(left)
+            by_home: dict[str, list[Any]] = defaultdict(list)
+            for change in changes:
+                by_home[change[3]].append(change)
+            for home, some in by_home.items():
+                try:
+                    _push(main, connections[home], some)
+                except (Error, TenantkitError) as error:
+                    logger.warning("Copies in %s are not up to date: %s", home, error)
+                    left.update(change[0] for change in some)
+
+
+def _push(main: Any, connection: Any, changes: list[Any]) -> None:
+    by_table = {model._meta.db_table: model for model in apps.get_models(include_auto_created=True)}
+    wanted: Wanted = defaultdict(set)
+    for _, table, key, _ in changes:
+        if (model := by_table.get(table)) is not None:
+            wanted[model].add(key)
+    for model, keys in wanted.items():
+        rows = _read(main, model, keys)
+        gone = sorted(keys - set(rows) - {sql.ALL})
+        _copy(connection, {model: set(rows)})
+        if gone:
+            table = model._meta.db_table
+            _known.forget(lambda known, _, table=table, gone=gone: known[1] == table and known[2] in gone)
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT tenantkit.dismiss(%s, %s, %s)", [table, model._meta.pk.column, gone])
+    with main.cursor() as cursor:
+        cursor.execute("SELECT tenantkit.settle_changes(%s)", [[change[0] for change in changes]])

@@ -1,0 +1,100 @@
+"""Entries of DATABASES that nobody wrote: those of the databases in which tenants live. Made when they are asked for,
+from the main database's entry and TENANTKIT_SERVERS, so that a password stands in settings and in no table."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+from uuid import UUID
+
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from ..conf import conf
+from ..exceptions import TenantkitError
+from ..sql.roles import MAX_NAME, ORIGINAL_NAME
+
+#: The database of shared tables, of row tenants and of schema tenants.
+MAIN = DEFAULT_DB_ALIAS
+
+#: The same connection for code inside a tenant that has a database, where MAIN means the tenant's.
+SHARED = "tenantkit_shared"
+
+#: What an entry made here has beside Django's: the uid of the tenant, or "" for a database of many.
+HOME_OF = "TENANTKIT_HOME_OF"
+
+_ALIAS = re.compile(r"tenantkit_([0-9a-f]{32})(?:_(.+))?", re.DOTALL)
+
+
+def database_alias(uid: UUID, server: str = "") -> str:
+    """The alias in `connections` of the database of the tenant with that uid, on a server of TENANTKIT_SERVERS."""
+    return f"tenantkit_{uid.hex}_{server}" if server else f"tenantkit_{uid.hex}"
+
+
+def database_name(main: str, uid: UUID) -> str:
+    """The name of that database, given the main one's. Of a main name that is too long the beginning stays, and a
+    digest, as PostgreSQL would cut the uid off."""
+    name = f"{main}_t_{uid.hex}"
+    if len(name.encode()) > MAX_NAME:
+        digest = hashlib.sha256(main.encode()).hexdigest()[:8]
+        rest = f"_{digest}_t_{uid.hex}"
+        name = main.encode()[: MAX_NAME - len(rest)].decode(errors="ignore") + rest
+    if not main or "\0" in name:
+        raise TenantkitError(f"DATABASES[{MAIN!r}] has no NAME that names of tenants' databases could follow from.")
+    return name
+
+
+def allows_databases() -> bool:
+    """Whether tenants may live in other databases than the main one."""
+    return "database" in conf.ISOLATIONS or bool(conf.SERVERS)
+
+
+def is_elsewhere(alias: str | None) -> bool:
+    """Whether `alias` is that of a database of tenants beside the main one."""
+    return alias is not None and (alias in conf.SERVERS or _ALIAS.fullmatch(alias) is not None)
+
+
+class Entries(dict[str, dict[str, Any]]):
+    """`connections.settings` with these entries. They are neither kept nor listed: whoever goes through all of
+    DATABASES finds what is written there, and as many tenants as there are cost nothing."""
+
+    def __missing__(self, alias: str) -> dict[str, Any]:
+        entry = self._made(alias)
+        if entry is None:
+            raise KeyError(alias)
+        return entry
+
+    def __contains__(self, alias: object) -> bool:
+        return super().__contains__(alias) or (isinstance(alias, str) and (alias == SHARED or is_elsewhere(alias)))
+
+    def _made(self, alias: str) -> dict[str, Any] | None:
+        main = self[MAIN]
+        if alias == SHARED:
+            return main
+        found = _ALIAS.fullmatch(alias)
+        if found is None:
+            return None if alias not in conf.SERVERS else _entry(main, alias, main["NAME"], "")
+        uid = UUID(found[1])
+        return _entry(main, found[2] or "", database_name(str(main["NAME"]), uid), uid.hex)
+
+
+def _entry(main: dict[str, Any], server: str, name: str, uid: str) -> dict[str, Any]:
+    if server and server not in conf.SERVERS:
+        raise TenantkitError(
+            f"A tenant lives on the server {server!r}, which TENANTKIT_SERVERS does not name. Write what differs there "
+            f"from DATABASES[{MAIN!r}]: TENANTKIT_SERVERS = {{{server!r}: {{'HOST': ...}}}}."
+        )
+    differing = conf.SERVERS.get(server, {})
+    made = {**main, **differing, "ATOMIC_REQUESTS": False, HOME_OF: uid}
+    made[ORIGINAL_NAME] = main.get(ORIGINAL_NAME) or main["NAME"]
+    if uid or "NAME" not in differing:
+        made["NAME"] = name
+    # A pool for each tenant would keep connections open that TENANTKIT_DATABASE_CONNECTIONS counts.
+    made["OPTIONS"] = {key: value for key, value in made.get("OPTIONS", {}).items() if key != "pool"}
+    return made
+
+
+def install() -> None:
+    """Have `connections` find these entries."""
+    if not isinstance(connections.settings, Entries):
+        connections.settings = Entries(connections.settings)

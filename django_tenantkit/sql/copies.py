@@ -1,0 +1,159 @@
+"""Rows of shared tables that a tenant's database has copies of: how they get there and how they stay what they are.
+
+In the tenant's database the application reads the copies and does not write them, except through
+`tenantkit.receive()`. In the main database `tenantkit.copies` says which rows are copied where, and triggers note in
+`tenantkit.changes` what became of them. The key `*` stands for all rows of a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .homes import quoted
+from .roles import Roles
+from .session import literal
+
+TRIGGER = "tenantkit_copied"
+ALL = "*"
+
+#: In every database: whose it is, which tables are copies there, which rows are copied from there, and what changed.
+TABLES = """
+CREATE TABLE IF NOT EXISTS tenantkit.home (uid text PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS tenantkit.copied (name text PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS tenantkit.copies (name text, key text, home text, PRIMARY KEY (name, key, home));
+CREATE TABLE IF NOT EXISTS tenantkit.changes (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL, key text NOT NULL, home text NOT NULL
+)
+"""
+
+#: Rows by table, as `[{"table": ..., "rows": [...]}, ...]`, in place of what is there. One call is one statement, so
+#: rows that refer to each other come together. Only tables of copies are written.
+RECEIVE = """
+CREATE OR REPLACE FUNCTION tenantkit.receive(given jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS
+$$
+DECLARE
+    entry jsonb;
+    relation regclass;
+    columns text;
+    changes text;
+    key text;
+BEGIN
+    FOR entry IN SELECT value FROM jsonb_array_elements(given) LOOP
+        IF NOT EXISTS (SELECT FROM tenantkit.copied WHERE name = entry ->> 'table') THEN
+            RAISE EXCEPTION '% is no table of copies.', entry ->> 'table' USING ERRCODE = 'insufficient_privilege';
+        END IF;
+        relation := format('public.%I', entry ->> 'table')::regclass;
+        SELECT string_agg(quote_ident(attname), ', '), string_agg(format('%1$I = EXCLUDED.%1$I', attname), ', ')
+            INTO columns, changes
+            FROM pg_attribute
+            WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+                AND jsonb_exists(entry -> 'rows' -> 0, attname);
+        SELECT string_agg(quote_ident(attname), ', ') INTO key
+            FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey)
+            WHERE indrelid = relation AND indisprimary;
+        EXECUTE format(
+            'INSERT INTO %1$s (%2$s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM jsonb_populate_recordset(NULL::%1$s, $1) '
+            'ON CONFLICT (%3$s) DO UPDATE SET %4$s', relation, columns, key, changes
+        ) USING entry -> 'rows';
+    END LOOP;
+END
+$$
+"""
+
+#: Rows that are gone in the main database go here too.
+DISMISS = """
+CREATE OR REPLACE FUNCTION tenantkit.dismiss(table_name text, key_column text, keys text[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS
+$$
+BEGIN
+    IF NOT EXISTS (SELECT FROM tenantkit.copied WHERE name = table_name) THEN
+        RAISE EXCEPTION '% is no table of copies.', table_name USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    EXECUTE format('DELETE FROM public.%I WHERE %I::text = ANY ($1)', table_name, key_column) USING keys;
+END
+$$
+"""
+
+REGISTER = """
+CREATE OR REPLACE FUNCTION tenantkit.register_copies(table_name text, keys text[], home_uid text) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS
+$$ INSERT INTO tenantkit.copies SELECT table_name, key, home_uid FROM unnest(keys) AS key ON CONFLICT DO NOTHING $$
+"""
+
+NOTE = """
+CREATE OR REPLACE FUNCTION tenantkit.note_change() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS
+$$
+DECLARE
+    changed text;
+BEGIN
+    changed := to_jsonb(CASE TG_OP WHEN 'INSERT' THEN NEW ELSE OLD END) ->> TG_ARGV[0];
+    INSERT INTO tenantkit.changes (name, key, home)
+        SELECT name, key, home FROM tenantkit.copies WHERE name = TG_TABLE_NAME AND key IN (changed, '*');
+    RETURN NULL;
+END
+$$
+"""
+
+PENDING = """
+CREATE OR REPLACE FUNCTION tenantkit.pending_changes(at_most integer)
+RETURNS TABLE (id bigint, name text, key text, home text)
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS
+$$ SELECT id, name, key, home FROM tenantkit.changes ORDER BY id LIMIT at_most $$
+"""
+
+SETTLE = """
+CREATE OR REPLACE FUNCTION tenantkit.settle_changes(ids bigint[]) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS
+$$ DELETE FROM tenantkit.changes WHERE id = ANY (ids) $$
+"""
+
+#: What both sides need, in order. The schema `tenantkit` is there.
+STATEMENTS = (TABLES, RECEIVE, DISMISS, REGISTER, NOTE, PENDING, SETTLE)
+
+
+def privileges(roles: Roles) -> list[str]:
+    """The application reads whose database it is, and writes nothing of this."""
+    users = f"{quoted(roles.application)}, {quoted(roles.operator)}"
+    tables = "tenantkit.home, tenantkit.copied, tenantkit.copies, tenantkit.changes"
+    return [f"REVOKE ALL ON {tables} FROM PUBLIC, {users}", f"GRANT SELECT ON tenantkit.home TO {users}"]
+
+
+def watch(table: str, key: str) -> list[str]:
+    """The statements after which changes of a shared table, given its name and that of its key, are noted."""
+    name = f"public.{quoted(table)}"
+    return [
+        f"DROP TRIGGER IF EXISTS {TRIGGER} ON {name}",
+        f"CREATE TRIGGER {TRIGGER} AFTER INSERT OR UPDATE OR DELETE ON {name} FOR EACH ROW "
+        f"EXECUTE FUNCTION tenantkit.note_change({literal(key)})",
+    ]
+
+
+def hold(tables: Iterable[str], roles: Roles) -> list[str]:
+    """The statements that make of shared tables of a tenant's database tables of copies: nobody writes them."""
+    users = f"{quoted(roles.application)}, {quoted(roles.operator)}"
+    names = list(tables)
+    values = ", ".join(f"({literal(name)})" for name in names)
+    relations = ", ".join(f"public.{quoted(name)}" for name in names)
+    return [
+        "DELETE FROM tenantkit.copied",
+        f"INSERT INTO tenantkit.copied VALUES {values}",
+        f"REVOKE INSERT, UPDATE, DELETE ON {relations} FROM {users}",
+    ]
+
+
+def empty(tables: Iterable[str]) -> str:
+    """The statement that removes what migrations left in shared tables of a new database."""
+    return f"TRUNCATE {', '.join(f'public.{quoted(name)}' for name in tables)} CASCADE"
+
+
+def rows(table: str, key: str) -> str:
+    """The query for rows by key, as JSON, with what tells one version of a row from the next."""
+    name, column = quoted(table), quoted(key)
+    return f"SELECT to_jsonb(t), {column}::text, xmin::text FROM public.{name} AS t WHERE {column}::text = ANY (%s)"
+
+
+def all_rows(table: str, key: str) -> str:
+    """The same for all rows of a table."""
+    return f"SELECT to_jsonb(t), {quoted(key)}::text, xmin::text FROM public.{quoted(table)} AS t"
