@@ -180,7 +180,10 @@ def _clone_places(connection: BaseDatabaseWrapper, template: str) -> None:
     from django_tenantkit.isolation.entries import database_name  # settings, which come later
     from django_tenantkit.models import Place
 
-    name, uids = connection.settings_dict["NAME"], Place.objects.filter(isolation="database").values_list("pk", flat=True)
+    name, uids = (
+        connection.settings_dict["NAME"],
+        Place.objects.filter(isolation="database").values_list("pk", flat=True),
+    )
     with as_admin() as admin:
         admin.execute("SELECT pg_advisory_lock(%s)", [zlib.crc32(template.encode())])
         for uid in uids:

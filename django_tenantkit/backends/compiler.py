@@ -71,7 +71,10 @@ class TenantCompiler(_Compiler):
     def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
         """Execute, refusing tenant tables with no tenant."""
         self.executes = True
-        return super().execute_sql(*args, **kwargs)
+        result: Any = super().execute_sql(*args, **kwargs)
+        if self.connection.group is not None and self.connection.group.writes:
+            self.connection.group.wrote(self.connection)
+        return result
 
     def as_sql(self, *args: Any, **kwargs: Any) -> Any:
         """The statement. When it is about to be executed with no tenant, no marker may be in it."""

@@ -18,7 +18,7 @@ from ..conf import conf
 from ..context import Scope, current_scope, describe
 from ..exceptions import AcrossDatabases, TenantkitError, TenantsElsewhere
 from ..isolation.copied import is_whole
-from ..isolation.copying import Wanted, bring, holds_copies, note_shared_write
+from ..isolation.copying import Wanted, bring, holds_copies, is_pushed
 from ..registry import lives_at_home
 
 #: Django's record of migrations, of which each home has its own.
@@ -47,7 +47,7 @@ def check_unscoped(connection: Any, scope: Scope, fields: Iterable[Any], *, crea
     )
 
 
-def check_write(connection: Any, table: str, model: type[models.Model]) -> None:
+def check_write(connection: Any, table: str, model: type[models.Model], *, creates: bool = False) -> None:
     """Raise where a row of `model` would be written in the wrong place: one of a tenant outside of its home, or a
     shared one where only copies are. A migration that runs for one tenant's home does not write to shared tables: it
     did so already in the main database, and would again for each tenant."""
@@ -66,13 +66,13 @@ def check_write(connection: Any, table: str, model: type[models.Model]) -> None:
             f"{model._meta.label} is shared, and the database of {describe(current_scope())} has copies, which nobody "
             f"writes. Leave out `using`: the row is written in the main database, and its copies follow."
         )
-    else:
-        note_shared_write(connection, model)
+    elif is_pushed(connection, model, creates=creates):
+        connection.group.writes = True
 
 
 def check_insert(connection: Any, model: type[models.Model], field: Any) -> None:
     """The same for new rows, and what `check_unscoped` says; `field` is the tenant field of the table."""
-    check_write(connection, model._meta.db_table, model)
+    check_write(connection, model._meta.db_table, model, creates=True)
     check_unscoped(connection, current_scope(), [field], creates=True)
 
 
@@ -151,10 +151,8 @@ def _keys_asked_for(where: Any, alias: str, model: type[models.Model]) -> set[st
     if where.negated or where.connector != "AND":
         return None
     for child in where.children:
-        if hasattr(child, "children"):
-            found = _keys_asked_for(child, alias, model)
-        else:
-            found = _keys_of(child, alias, model)
+        find = _keys_asked_for if hasattr(child, "children") else _keys_of
+        found = find(child, alias, model)
         if found is not None:
             return found
     return None

@@ -11,7 +11,7 @@ import json
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from django.apps import apps
@@ -166,9 +166,7 @@ def _referenced(found: dict[Any, dict[str, tuple[str, str]]]) -> Wanted:
 
 def _register(main: Any, home: str, model: Any, keys: Iterable[str]) -> None:
     with main.cursor() as cursor:
-        cursor.execute(
-            "SELECT tenantkit.register_copies(%s, %s, %s)", [model._meta.db_table, sorted(keys), home]
-        )
+        cursor.execute("SELECT tenantkit.register_copies(%s, %s, %s)", [model._meta.db_table, sorted(keys), home])
 
 
 def _read(main: Any, model: Any, keys: set[str]) -> dict[str, tuple[str, str]]:
@@ -194,20 +192,48 @@ def _send(connection: Any, found: dict[Any, dict[str, tuple[str, str]]]) -> None
 
 def copy_whole(connection: Any) -> None:
     """Copy the tables that are copied as a whole: content types."""
-    main = connections[SHARED]
     for model in copied_models(apps.get_models(include_auto_created=True)):
         if is_whole(model):
-            _register(main, connection.alias, model, [sql.ALL])
-            _send(connection, {model: _read(main, model, {sql.ALL})})
+            _register(connections[SHARED], connection.alias, model, [sql.ALL])
+            _replace(connection, model)
 
 
-def note_shared_write(connection: Any, model: Any) -> None:
-    """After the transaction, push what was just written to the databases that have copies. Not while the system
-    migrates: what it changes is pushed with the next change."""
-    if connection.login != "system" and model._meta.db_table in _watched():
-        waiting = connection.group.outermost(connection).run_on_commit
-        if all(callback != push_changes for _, callback, _ in waiting):
-            connection.on_commit(push_changes, robust=True)
+def _replace(connection: Any, model: Any) -> None:
+    rows = _read(connections[SHARED], model, {sql.ALL})
+    with connection.cursor() as cursor:
+        names = [model._meta.db_table, model._meta.pk.column]
+        cursor.execute("SELECT tenantkit.dismiss_others(%s, %s, %s)", [*names, sorted(rows)])
+    _send(connection, {model: rows})
+
+
+def _dismiss(connection: Any, model: Any, gone: list[str]) -> None:
+    if gone:
+        table = model._meta.db_table
+        forget_known(lambda known: known[1] == table and known[2] in gone)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT tenantkit.dismiss(%s, %s, %s)", [table, model._meta.pk.column, gone])
+
+
+def forget_known(concerned: Callable[[Any], bool]) -> None:
+    """Ask again for copies that this process believes to be where they belong: `(alias, table, key)`."""
+    _known.forget(lambda known, _: concerned(known))
+
+
+def is_pushed(connection: Any, model: Any, *, creates: bool) -> bool:
+    """Whether a write to a shared model concerns copies. Not while the system migrates: what it changes is pushed
+    with the next change. A new row is copied when something refers to it."""
+    return connection.login != "system" and model._meta.db_table in _watched() and (not creates or is_whole(model))
+
+
+def after_shared_write(connection: Any) -> None:
+    """Push what was just written to the databases that have copies: now, or when it is committed. Until then a
+    connection to one of them gets it before its next statement, see `postgresql/together.py`."""
+    if not connection.in_atomic_block:
+        push_changes()
+        return
+    waiting = connection.group.outermost(connection).run_on_commit
+    if all(callback != push_changes for _, callback, _ in waiting):
+        connection.on_commit(push_changes, robust=True)
 
 
 _watched_tables: tuple[Any, frozenset[str]] = (None, frozenset())
@@ -228,12 +254,7 @@ def push_changes() -> int:
     left: set[int] = set()
     with tenant_context(None):
         main: Any = connections[SHARED]
-        while True:
-            with main.cursor() as cursor:
-                cursor.execute("SELECT * FROM tenantkit.pending_changes(%s)", [BATCH + len(left)])
-                changes = [change for change in cursor.fetchall() if change[0] not in left]
-            if not changes:
-                return len(left)
+        while changes := _pending(main, left):
             by_home: dict[str, list[Any]] = defaultdict(list)
             for change in changes:
                 by_home[change[3]].append(change)
@@ -243,6 +264,21 @@ def push_changes() -> int:
                 except (Error, TenantkitError) as error:
                     logger.warning("Copies in %s are not up to date: %s", home, error)
                     left.update(change[0] for change in some)
+    return len(left)
+
+
+def push_uncommitted(connection: Any) -> None:
+    """Bring copies of one database up to date with what the transaction in hand has written to the main one."""
+    with tenant_context(None):
+        main: Any = connections[SHARED]
+        if changes := [change for change in _pending(main, set()) if change[3] == connection.alias]:
+            _push(main, connection, changes)
+
+
+def _pending(main: Any, left: set[int]) -> list[Any]:
+    with main.cursor() as cursor:
+        cursor.execute("SELECT * FROM tenantkit.pending_changes(%s)", [BATCH + len(left)])
+        return [change for change in cursor.fetchall() if change[0] not in left]
 
 
 def _push(main: Any, connection: Any, changes: list[Any]) -> None:
@@ -252,13 +288,11 @@ def _push(main: Any, connection: Any, changes: list[Any]) -> None:
         if (model := by_table.get(table)) is not None:
             wanted[model].add(key)
     for model, keys in wanted.items():
-        rows = _read(main, model, keys)
-        gone = sorted(keys - set(rows) - {sql.ALL})
-        _copy(connection, {model: set(rows)})
-        if gone:
-            table = model._meta.db_table
-            _known.forget(lambda known, _, table=table, gone=gone: known[1] == table and known[2] in gone)
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT tenantkit.dismiss(%s, %s, %s)", [table, model._meta.pk.column, gone])
+        if is_whole(model):
+            _replace(connection, model)
+        else:
+            rows = _read(main, model, keys)
+            _copy(connection, {model: set(rows)})
+            _dismiss(connection, model, sorted(keys - set(rows)))
     with main.cursor() as cursor:
         cursor.execute("SELECT tenantkit.settle_changes(%s)", [[change[0] for change in changes]])

@@ -24,9 +24,9 @@ from .signing import sign_home
 
 
 def make_place(isolation: str, server: str = "", uid: UUID | None = None, *, ready: bool = True) -> Place:
-    """Make a schema or a database with all tables of tenants, or complete a half-made one, and return its place. `uid` names the
-    place and the tenant that takes it; a new one without. With `ready` anybody may take it, otherwise whoever
-    knows the uid.
+    """Make a schema or a database with all tables of tenants, or complete a half-made one, and return its place.
+    `uid` names the place and the tenant that takes it; a new one without. With `ready` anybody may take it,
+    otherwise whoever knows the uid.
 
     By the system's login, so outside of transactions. What goes wrong is kept in `Place.error` and raised.
     """

@@ -75,6 +75,20 @@ END
 $$
 """
 
+#: Rows of a table that is copied as a whole, but for those with these keys.
+DISMISS_OTHERS = """
+CREATE OR REPLACE FUNCTION tenantkit.dismiss_others(table_name text, key_column text, keys text[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS
+$$
+BEGIN
+    IF NOT EXISTS (SELECT FROM tenantkit.copied WHERE name = table_name) THEN
+        RAISE EXCEPTION '% is no table of copies.', table_name USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    EXECUTE format('DELETE FROM public.%I WHERE %I::text <> ALL ($1)', table_name, key_column) USING keys;
+END
+$$
+"""
+
 REGISTER = """
 CREATE OR REPLACE FUNCTION tenantkit.register_copies(table_name text, keys text[], home_uid text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS
@@ -110,7 +124,20 @@ $$ DELETE FROM tenantkit.changes WHERE id = ANY (ids) $$
 """
 
 #: What both sides need, in order. The schema `tenantkit` is there.
-STATEMENTS = (TABLES, RECEIVE, DISMISS, REGISTER, NOTE, PENDING, SETTLE)
+STATEMENTS = (TABLES, RECEIVE, DISMISS, DISMISS_OTHERS, REGISTER, NOTE, PENDING, SETTLE)
+
+#: The tables of a tenant's database by full name, but for one.
+FULL_TABLES = """
+SELECT format('%%I.%%I', nspname, relname)
+FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE relkind IN ('r', 'p') AND relname <> %s AND relowner = current_user::regrole AND nspname <> 'tenantkit'
+"""
+
+#: The databases that have copies of single rows: those with rows of their own.
+USED_HOMES = "SELECT DISTINCT home FROM tenantkit.copies WHERE key <> '*'"
+
+#: Nobody is left there.
+FORGET_COPIES = "DELETE FROM tenantkit.copies WHERE key <> '*'; DELETE FROM tenantkit.changes"
 
 
 def privileges(roles: Roles) -> list[str]:

@@ -13,10 +13,13 @@ from ...exceptions import HomeMissing, TenantkitError, TenantUnavailable
 from ...isolation.entries import HOME_OF, MAIN, SHARED, allows_databases
 from ...sql.homes import PLACE_OF
 from .budget import budget
+from .logins import SYSTEM, LoginsMixin
 from .together import Group, TogetherMixin
 
 if TYPE_CHECKING:
-    _Wrapper = TogetherMixin
+
+    class _Wrapper(TogetherMixin, LoginsMixin):
+        pass
 else:
     _Wrapper = object
 
@@ -32,8 +35,9 @@ class MainConnection:
     def __init__(self, main: Any) -> None:
         self.__dict__["main"] = main
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> Any:
+        """For `isinstance`."""
         return type(self.main)
 
     @property
@@ -121,7 +125,7 @@ class HomesMixin(_Wrapper):
         """Connect. Where a tenant's database is not to be had, the error names the tenant, and so it does where the
         database is another tenant's: restored in the wrong place, for example."""
         uid = self.settings_dict.get(HOME_OF)
-        if uid is None or self.login == "system":
+        if uid is None or self.login == SYSTEM:
             return super().get_new_connection(conn_params)
         try:
             with budget.room(self):
@@ -134,7 +138,7 @@ class HomesMixin(_Wrapper):
         return connection
 
     def _close(self) -> None:
-        super()._close()
+        super()._close()  # type: ignore[misc]
         if HOME_OF in self.settings_dict:
             budget.closed()
 

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from ...sql import homes
+from .emptying import empty_homes
 
 #: What Django writes: setval(pg_get_serial_sequence('"t"','id'), coalesce(max("id"), 1), max("id") IS NOT null).
 _SETVAL = re.compile(r"SELECT setval\((pg_get_serial_sequence\(.*?\)), coalesce\((max\(.*?\)), 1\), .*? IS NOT null\)")
@@ -27,8 +28,11 @@ class SystemOperations:
         return [*found, f"TRUNCATE {', '.join(names)} RESTART IDENTITY"] if names else found
 
     def execute_sql_flush(self, sql_list: Any) -> None:
-        """TRUNCATE, which the application may not."""
+        """TRUNCATE, which the application may not. The databases of tenants are emptied too: what is left there would
+        belong to nobody."""
         with self.connection.as_system():
+            if self.connection.group is not None:
+                empty_homes(self.connection)
             super().execute_sql_flush(sql_list)  # type: ignore[misc]
 
     def sequence_reset_sql(self, style: Any, model_list: Any) -> list[str]:

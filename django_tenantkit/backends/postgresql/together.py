@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from ...isolation.copying import after_shared_write, holds_copies, push_uncommitted
+
 if TYPE_CHECKING:
     _Wrapper = BaseDatabaseWrapper
 else:
@@ -44,6 +46,9 @@ class Group:
         self.levels: list[Level] = []
         #: The connections to databases of tenants, by alias.
         self.homes: dict[str, Any] = {}
+        #: Whether the statement that is being sent changes rows of which there are copies, and how often one did.
+        self.writes = False
+        self._written = 0
         self._mirrors = False
         self._uses = 0
         self._ended: list[Any] = []
@@ -54,7 +59,7 @@ class Group:
             return
         for level in self.levels:
             if level.owner is not wrapper and wrapper not in level.followers:
-                with self._mirroring():
+                with self.mirroring():
                     level.followers[wrapper] = _begin(wrapper)
 
     def use(self, wrapper: Any) -> None:
@@ -62,6 +67,20 @@ class Group:
         self._uses += 1
         wrapper.used = self._uses
         self.join(wrapper)
+        if wrapper.seen != self._written:
+            wrapper.seen = self._written
+            if holds_copies(wrapper) and self.levels and not wrapper.is_pushing:
+                wrapper.is_pushing = True
+                try:
+                    push_uncommitted(wrapper)
+                finally:
+                    wrapper.is_pushing = False
+
+    def wrote(self, wrapper: Any) -> None:
+        """A statement that `wrapper` has sent changed rows of which there are copies."""
+        self.writes = False
+        self._written += 1
+        after_shared_write(wrapper)
 
     def began(self, wrapper: Any, sid: str | None) -> None:
         """`wrapper` has opened a block or a savepoint."""
@@ -76,7 +95,7 @@ class Group:
         ending = self.levels[place:]
         keeps = sid is not None and not commits  # a savepoint can be rolled back to again
         del self.levels[place + keeps :]
-        with self._mirroring():
+        with self.mirroring():
             try:
                 if commits:
                     self._check(wrapper, ending, at_commit=sid is None)
@@ -125,7 +144,8 @@ class Group:
         return None
 
     @contextmanager
-    def _mirroring(self) -> Iterator[None]:
+    def mirroring(self) -> Iterator[None]:
+        """What happens inside is no event of its own."""
         found, self._mirrors = self._mirrors, True
         try:
             yield
@@ -170,12 +190,14 @@ class TogetherMixin(_Wrapper):
     """Mixin for `DatabaseWrapper`: what it tells its group. Without a group it is what it was."""
 
     group: Group | None = None
-    #: When it was used, counted in uses of its group.
+    #: When it was used, counted in uses of its group; and how many writes to copied rows it has seen since.
     used = 0
+    seen = 0
+    is_pushing = False
     _in_atomic_block = False
 
     @property
-    def in_atomic_block(self) -> bool:  # type: ignore[override]
+    def in_atomic_block(self) -> bool:
         """Whether a block is open that ends what is written here, on this connection or on one that it joins."""
         if self.group is not None:
             self.group.join(self)
@@ -189,6 +211,18 @@ class TogetherMixin(_Wrapper):
         """Whether no transaction is open here, whatever others have open."""
         return not self._in_atomic_block and (self.connection is None or self.autocommit)
 
+    def ensure_connection(self) -> None:
+        if self.group is not None:
+            self.group.join(self)
+        super().ensure_connection()
+
+    def close(self) -> None:
+        if self.group is None:
+            super().close()
+        else:  # what is to be closed joins nothing any more
+            with self.group.mirroring():
+                super().close()
+
     def cursor(self) -> Any:
         if self.group is not None:
             self.group.use(self)
@@ -200,12 +234,13 @@ class TogetherMixin(_Wrapper):
         return super().chunked_cursor()
 
     def on_commit(self, func: Any, robust: bool = False) -> None:
-        outermost = self if self.group is None else self.group.outermost(self)
-        super(TogetherMixin, outermost).on_commit(func, robust)
+        outermost: Any = self if self.group is None else self.group.outermost(self)
+        if outermost is self:
+            super().on_commit(func, robust)
+        else:
+            outermost.on_commit(func, robust)
 
-    def set_autocommit(
-        self, autocommit: bool, force_begin_transaction_with_broken_autocommit: bool = False
-    ) -> None:
+    def set_autocommit(self, autocommit: bool, force_begin_transaction_with_broken_autocommit: bool = False) -> None:
         if self.group is not None and autocommit:
             self.group.release()
         super().set_autocommit(autocommit, force_begin_transaction_with_broken_autocommit)

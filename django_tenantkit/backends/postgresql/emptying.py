@@ -1,0 +1,35 @@
+"""What `flush` means where tenants have databases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connections
+
+from ...isolation.copying import forget_known, holds_copies
+from ...sql import copies
+
+_KEPT = "django_migrations"
+
+
+def empty_homes(main: Any) -> None:
+    """Empty the databases of tenants that have rows, as the system, whose login `main` has."""
+    if holds_copies(main):
+        return
+    with main.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('tenantkit.copies') IS NOT NULL")
+        if not cursor.fetchone()[0]:
+            return
+        cursor.execute(copies.USED_HOMES)
+        homes = [home for (home,) in cursor.fetchall()]
+        for home in homes:
+            _empty(connections[home])
+        cursor.execute(copies.FORGET_COPIES)
+    forget_known(lambda known: known[0] in homes)
+
+
+def _empty(connection: Any) -> None:
+    with connection.as_system(), connection.cursor() as cursor:
+        cursor.execute(copies.FULL_TABLES, [_KEPT])
+        if names := [name for (name,) in cursor.fetchall()]:
+            cursor.execute(f"TRUNCATE {', '.join(names)}")
