@@ -271,3 +271,15 @@ OPERATIONS: dict[str, Operation] = {
 
 #: Operations that ask nothing of a tenant table, so that they work with no tenant too.
 HARMLESS = {"none"}
+
+#: Those that start at a shared model and look at tenants' rows: a tenant that has a database is told to ask twice.
+ACROSS = frozenset(
+    (
+        "subquery below a shared model",
+        "shared model in a tenant subquery",
+        "count from shared",
+        "filter shared by tenant rows",
+        "exclude shared by tenant rows",
+        "shared joined to child",
+    )
+)

@@ -7,7 +7,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.fields import GenericRelation
-from django.db import connection, models, transaction
+from django.db import connection, connections, models, router, transaction
 from django.test.utils import CaptureQueriesContext
 
 from django_tenantkit import tenant_context, unscoped
@@ -33,9 +33,11 @@ every_state = pytest.mark.parametrize("state", STATES.values(), ids=STATES)
 
 def refusal_of(state, delete, error=CrossTenantReference):
     """What the refusal says, and the statements that were sent before it."""
-    with state, CaptureQueriesContext(connection) as queries, pytest.raises(error) as refusal:
-        delete()
-    return str(refusal.value), [query["sql"] for query in queries]
+    with state:
+        where = connections[router.db_for_write(User)]
+        with CaptureQueriesContext(where) as queries, pytest.raises(error) as refusal:
+            delete()
+        return str(refusal.value), [query["sql"] for query in queries]
 
 
 def tables_of_tenants(statements):

@@ -12,9 +12,10 @@ from django.db.models.sql import UpdateQuery
 from django.db.models.sql.constants import ROW_COUNT
 from django.test.utils import CaptureQueriesContext
 
-from django_tenantkit import tenant_context, unscoped
+from django_tenantkit import tenant_context
 from django_tenantkit.exceptions import CrossTenantReference, TenantImmutable
 from django_tenantkit.registry import table_map
+from tests.isolation.world import over_rows
 from tests.testapp.models import Customer, Invoice, Tag
 
 
@@ -49,7 +50,7 @@ def test_saving_the_tenant_alone_finds_the_row(two):
 
 
 def test_unscoped_the_tenant_is_named(two):
-    with unscoped(reason="test"):
+    with over_rows():
         tag = Tag.objects.get(label="red0", tenant=two.acme)
         assert "tenant_id" in _assignments(tag.save)
 

@@ -125,6 +125,11 @@ def at_home(tenant: Tenant) -> Any:
     return unscoped(reason="seen by a test", rows_only=True) if tenant.home is None else tenant_context(tenant)
 
 
+def has_database(tenant: Tenant) -> bool:
+    """Whether a tenant lives in another database than shared rows do."""
+    return tenant.home is not None and bool(tenant.home.database)
+
+
 def over_rows(reason: str = "test") -> unscoped:
     """Unscoped, over the tenants that share tables: where others live apart, that has to be said."""
     return unscoped(reason=reason, rows_only=APART)
