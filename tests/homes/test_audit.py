@@ -26,7 +26,7 @@ pytestmark = [
 ]
 
 
-NOBODYS = Home(f"t_{'0' * 32}", None, None, None, False, True, True)
+NOBODYS = Home(f"t_{'f' * 32}", None, None, None, False, True, True)
 
 
 def by_system(*statements: str) -> None:
@@ -49,7 +49,7 @@ def found(*only: str) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def acme(free_places: None) -> Any:
+def acme() -> Any:
     return make_tenant("acme", isolation="schema")
 
 
@@ -156,7 +156,7 @@ def test_a_tenant_without_a_place(acme: Any, schema: str) -> None:
         assert found("home") == [("home.unplaced", schema)]
 
 
-def test_a_schema_that_is_nobodys(free_places: None) -> None:
+def test_a_schema_that_is_nobodys() -> None:
     name = NOBODYS.schema
     with planted(f"CREATE SCHEMA {name}", f"DROP SCHEMA {name}"):
         assert found("home") == [("home.left-over", name)]

@@ -21,7 +21,7 @@ class HomeMissing(Check):
 
     def find(self, evidence: Evidence) -> Iterator[Finding]:
         for home in evidence.homes.all:
-            if not home.found and (home.slug or home.state in _THERE):
+            if not home.found and (home.state in _THERE or (home.slug is not None and home.state is None)):
                 yield self.found(
                     home.schema,
                     f"The schema {home.schema} of {home.whose} is not there.",
@@ -162,7 +162,7 @@ class HomeUnplaced(Check):
 
     def find(self, evidence: Evidence) -> Iterator[Finding]:
         for home in evidence.homes.all:
-            if home.slug is not None and home.state != "taken":
+            if home.slug is not None and home.state not in ("taken", "leaving"):
                 state = f"is {home.state}" if home.state else "does not exist"
                 yield self.found(
                     home.schema,
