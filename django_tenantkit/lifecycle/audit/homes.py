@@ -84,6 +84,20 @@ class HomeDiffers(Check):
                     )
 
 
+class HomeBehind(Check):
+    """`public` has a table named like one of tenants: a home that lacks its own would go on to it."""
+
+    id = "home.behind"
+
+    def find(self, evidence: Evidence) -> Iterator[Finding]:
+        for name in evidence.homes.behind():
+            yield self.found(
+                f"public.{name}",
+                f"public.{name} is named like a table of tenants, and stands behind it in the path of each.",
+                advice="See what is in it, and rename or drop it.",
+            )
+
+
 class HomeOpen(Check):
     """Everybody may use the schema of a tenant: only its tables' policies keep others out."""
 

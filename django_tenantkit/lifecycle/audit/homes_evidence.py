@@ -87,6 +87,13 @@ class Homes:
         """Those of a home by name."""
         return self._relations[home.schema]
 
+    def behind(self) -> list[str]:
+        """The relations of `public` that are named like one of the homes'."""
+        if not self.all:
+            return []
+        names = {"names": sorted(self.shared)}
+        return [row.name for row in self.evidence.reader.rows(sql.IN_PUBLIC, names)]
+
     def foreign(self, home: Home) -> list[str]:
         """The tables of a home with rows of others than its tenant."""
         return self._names(
