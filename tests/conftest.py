@@ -50,15 +50,6 @@ def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBl
         connections.close_all()
 
 
-@pytest.fixture
-def free_places(transactional_db: None) -> None:
-    """Places that earlier tests took are ready again: their tenants are gone, and `flush` emptied them."""
-    connection = connections["default"]
-    if databases.ISOLATION != "row":
-        with connection.as_system(), connection.cursor() as cursor:
-            cursor.execute("UPDATE public.django_tenantkit_place SET state = 'ready' WHERE state = 'taken'")
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,

@@ -19,14 +19,22 @@ from .kinds import announce_renamed, fill_home
 
 def make_row_home(connection: Any, cursor: Any) -> None:
     """See to it that the schema of row tenants is there, with the tables that `public` has of theirs. As the owner,
-    before the database is migrated. Nothing where TENANTKIT_ROW_SCHEMA names none."""
+    before the database is migrated. Nothing where TENANTKIT_ROW_SCHEMA names none. Raises `TenantkitError` where
+    both have a table of the same name."""
     if not (schema := conf.ROW_SCHEMA):
         return
     for statement in sql.create_schema(schema, roles_of(connection.settings_dict)):
         cursor.execute(statement)
     tables = [model._meta.db_table for model in home_models()]
+    cursor.execute(sql.TABLES_IN, [sql.quoted(schema), tables])
+    there = {table for (table,) in cursor.fetchall()}
     cursor.execute(sql.TABLES_IN, ["public", tables])
     for (table,) in cursor.fetchall():
+        if table in there:
+            raise TenantkitError(
+                f"There is a table public.{table} beside {schema}.{table}, in which row tenants are. A home that lacks "
+                "its own would go on to that one. See what is in it, and rename or drop it."
+            )
         cursor.execute(sql.move_table("public", sql.quoted(table), schema))
 
 

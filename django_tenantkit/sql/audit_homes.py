@@ -50,6 +50,13 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND (n.nspname = %(rows)s OR n.nspn
 ORDER BY 1, 2
 """
 
+#: Relations of `public` that have one of these names.
+IN_PUBLIC = """
+SELECT relname::text AS name FROM pg_class
+WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f') AND relname = ANY (%(names)s)
+ORDER BY 1
+"""
+
 #: Whether a table has a row of anybody but one tenant; of anybody, where there is none. Rows of nobody are for all.
 FOREIGN = """
 SELECT {label} AS name WHERE EXISTS (

@@ -18,7 +18,11 @@ ORDER BY relname
 """
 
 #: Tables that tell which homes there are and what is applied in them.
-RECORDS = frozenset(("django_tenantkit_place", "django_tenantkit_migrationstate"))
+PLACES = "django_tenantkit_place"
+RECORDS = frozenset((PLACES, "django_tenantkit_migrationstate"))
+
+#: Places whose tenants were emptied out wait for new ones.
+FREE = f"UPDATE {PLACES} SET state = 'ready', taken_at = NULL WHERE state = 'taken'"
 
 #: Of given tables those in homes of schema tenants in which anything was ever stored, by full name. TRUNCATE takes
 #: all tables that refer to each other together.

@@ -59,7 +59,11 @@ def prepare() -> Mapping[str, Comparison]:
     name = databases.clone(connections["default"], "benchmarks")
     for alias in ("plain", "compilers"):
         connections[alias].settings_dict["NAME"] = name
-    return comparisons.comparisons(data.fill())
+    tenant = data.fill()
+    if tenant.home is not None:  # these have no session protocol, which would name the tenant's schema
+        options = connections["compilers"].settings_dict["OPTIONS"]
+        options["options"] = f"-c search_path={tenant.home.schema},public"
+    return comparisons.comparisons(tenant)
 
 
 def is_wanted(name: str, only: list[str] | None) -> bool:

@@ -6,8 +6,10 @@ from typing import Any
 
 from django.db import connection, models
 
-from django_tenantkit.context import tenant_context
+from django_tenantkit.context import tenant_context, unscoped
+from django_tenantkit.lifecycle.places import make_place, take_place
 from django_tenantkit.models import Tenant
+from tests.databases import ISOLATION
 
 from .models import Customer, Entry, Invoice, Line, PlainCustomer, PlainEntry, PlainInvoice, PlainLine
 
@@ -27,18 +29,26 @@ FROM generate_series(1, %s) AS number CROSS JOIN django_tenantkit_tenant AS tena
 
 
 def fill() -> Tenant:
-    """Write all rows, and return the tenant in whose context is measured."""
-    tenants = Tenant.objects.bulk_create(
-        Tenant(slug=f"tenant-{number}", name=f"Tenant {number}") for number in range(TENANTS)
-    )
+    """Write all rows, and return the tenant in whose context is measured: one with a schema in a run with those."""
+    made = [Tenant(slug=f"tenant-{number}", name=f"Tenant {number}") for number in range(TENANTS)]
+    measured = made[FILLED // 2]
+    if ISOLATION != "row":
+        measured.uid, measured.isolation = make_place("schema").uid, "schema"
+        with unscoped(reason="set-up of the benchmarks"):
+            take_place("schema", uid=measured.uid)
+    tenants = Tenant.objects.bulk_create(made)
     for tenant in tenants[:FILLED]:
         with tenant_context(tenant):
             _fill_tenant()
     for source, copy in ((Customer, PlainCustomer), (Invoice, PlainInvoice), (Line, PlainLine)):
-        _copy(source, copy)
+        with connection.as_system():
+            _copy(source, copy)
+        if measured.home is not None:
+            with connection.in_home(measured.home.schema):
+                _copy(source, copy)
     with connection.as_system(), connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    return tenants[FILLED // 2]
+    return measured
 
 
 def fill_large() -> None:
@@ -64,7 +74,7 @@ def _fill_tenant() -> None:
 def _copy(source: type[models.Model], copy: type[models.Model]) -> None:
     """The twin's rows, with the same keys."""
     columns = ", ".join(connection.ops.quote_name(field.column) for field in _fields(source))
-    with connection.as_system(), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(f"INSERT INTO {copy._meta.db_table} ({columns}) SELECT {columns} FROM {source._meta.db_table}")
 
 

@@ -122,7 +122,7 @@ def test_inside_a_transaction_it_is_refused() -> None:
 
 @needs_postgresql
 @pytest.mark.django_db(transaction=True)
-def test_a_database_that_was_migrated_has_no_faults(free_places: None) -> None:
+def test_a_database_that_was_migrated_has_no_faults() -> None:
     report = audit_database("default")
     assert report.findings == ()
     assert report.looked_at[0].startswith("16 tenant tables of ")
@@ -131,7 +131,7 @@ def test_a_database_that_was_migrated_has_no_faults(free_places: None) -> None:
 
 @needs_postgresql
 @pytest.mark.django_db(transaction=True)
-def test_a_fault_in_a_database_that_was_migrated_is_found(free_places: None) -> None:
+def test_a_fault_in_a_database_that_was_migrated_is_found() -> None:
     with connection.as_system(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE testapp_note NO FORCE ROW LEVEL SECURITY")
     try:

@@ -26,7 +26,7 @@ pytestmark = [
 ]
 
 
-NOBODYS = Home(f"t_{'0' * 32}", None, None, None, False, True, True)
+NOBODYS = Home(f"t_{'f' * 32}", None, None, None, False, True, True)
 
 
 def by_system(*statements: str) -> None:
@@ -49,7 +49,7 @@ def found(*only: str) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def acme(free_places: None) -> Any:
+def acme() -> Any:
     return make_tenant("acme", isolation="schema")
 
 
@@ -73,7 +73,7 @@ def test_a_schema_that_is_gone(schema: str) -> None:
 def test_a_table_that_is_gone(schema: str) -> None:
     table = f"{schema}.testapp_note"
     with planted(f"ALTER TABLE {table} SET SCHEMA public", f"ALTER TABLE public.testapp_note SET SCHEMA {schema}"):
-        assert found("home") == [("home.incomplete", schema)]
+        assert found("home") == [("home.incomplete", schema), ("home.behind", "public.testapp_note")]
 
 
 def test_a_table_too_many(schema: str) -> None:
@@ -99,6 +99,11 @@ def test_a_table_that_is_not_like_the_others(schema: str, fault: str, undo: str)
     with planted(fault.format(table), undo.format(table)):
         assert found("home") == [("home.differs", table)]
     assert found("home") == []
+
+
+def test_a_table_behind_those_of_tenants(schema: str) -> None:
+    with planted("CREATE TABLE public.testapp_note (id int)", "DROP TABLE public.testapp_note"):
+        assert found("home") == [("home.behind", "public.testapp_note")]
 
 
 def test_an_index_too_many(schema: str) -> None:
@@ -156,7 +161,7 @@ def test_a_tenant_without_a_place(acme: Any, schema: str) -> None:
         assert found("home") == [("home.unplaced", schema)]
 
 
-def test_a_schema_that_is_nobodys(free_places: None) -> None:
+def test_a_schema_that_is_nobodys() -> None:
     name = NOBODYS.schema
     with planted(f"CREATE SCHEMA {name}", f"DROP SCHEMA {name}"):
         assert found("home") == [("home.left-over", name)]

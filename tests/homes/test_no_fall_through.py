@@ -8,11 +8,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.core.management import call_command
 from django.db import DatabaseError, ProgrammingError, connection, transaction
 
 from django_tenantkit import tenant_context
 from django_tenantkit.backends.postgresql.session import Session
-from django_tenantkit.exceptions import HomeMissing
+from django_tenantkit.exceptions import HomeMissing, TenantkitError
 from django_tenantkit.isolation.schema import schema_name
 from django_tenantkit.sql.roles import roles_of
 from django_tenantkit.testing.tenants import make_tenant
@@ -184,6 +185,14 @@ def test_a_table_of_that_name_in_public_is_not_taken_for_it(tenants: Tenants) ->
             with tenant_context(tenant):
                 Note.objects.create(subject=Tag.objects.get(), text="mine")
                 assert Note.objects.get().text == "mine"
+
+
+def test_migrate_does_not_go_on_beside_such_a_table(tenants: Tenants) -> None:
+    with (
+        planted("CREATE TABLE public.testapp_note (id int)", "DROP TABLE public.testapp_note"),
+        pytest.raises(TenantkitError, match=r"public\.testapp_note beside rows\.testapp_note"),
+    ):
+        call_command("migrate", verbosity=0)
 
 
 @pytest.mark.parametrize("path", ["rows", "public", "nowhere"])

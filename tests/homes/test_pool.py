@@ -136,12 +136,17 @@ class TestPlacement:
 
 @pytest.fixture
 def new(transactional_db: None) -> Iterator[None]:
-    """Schemas that a test makes are dropped after it, with their places."""
-    before = schemas()
+    """The test begins without places. Schemas that it makes are dropped after it, with their places."""
+    before, found = schemas(), []
+    with connection.as_system():
+        found = list(Place.objects.all())
+        Place.objects.all().delete()
     yield
     with connection.as_system(), connection.cursor() as cursor:
         for name in schemas() - before:
             cursor.execute(f"DROP SCHEMA {name} CASCADE")
+        Place.objects.all().delete()
+        Place.objects.bulk_create(found)
 
 
 class TestMaking:

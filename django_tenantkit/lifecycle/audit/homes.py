@@ -21,7 +21,7 @@ class HomeMissing(Check):
 
     def find(self, evidence: Evidence) -> Iterator[Finding]:
         for home in evidence.homes.all:
-            if not home.found and (home.slug or home.state in _THERE):
+            if not home.found and (home.state in _THERE or (home.slug is not None and home.state is None)):
                 yield self.found(
                     home.schema,
                     f"The schema {home.schema} of {home.whose} is not there.",
@@ -82,6 +82,20 @@ class HomeDiffers(Check):
                         f"{homes.row_schema}.{name}, which row tenants share.",
                         advice="Migrate it, or undo what was done by hand.",
                     )
+
+
+class HomeBehind(Check):
+    """`public` has a table named like one of tenants: a home that lacks its own would go on to it."""
+
+    id = "home.behind"
+
+    def find(self, evidence: Evidence) -> Iterator[Finding]:
+        for name in evidence.homes.behind():
+            yield self.found(
+                f"public.{name}",
+                f"public.{name} is named like a table of tenants, and stands behind it in the path of each.",
+                advice="See what is in it, and rename or drop it.",
+            )
 
 
 class HomeOpen(Check):
@@ -162,7 +176,7 @@ class HomeUnplaced(Check):
 
     def find(self, evidence: Evidence) -> Iterator[Finding]:
         for home in evidence.homes.all:
-            if home.slug is not None and home.state != "taken":
+            if home.slug is not None and home.state not in ("taken", "leaving"):
                 state = f"is {home.state}" if home.state else "does not exist"
                 yield self.found(
                     home.schema,

@@ -8,9 +8,11 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from ...conf import conf
+from ...isolation.schema import schema_name
 from ...sql import audit_homes as sql
 from ...sql.homes import quoted
 from ...sql.session import literal
+from ..finished import REFERENCE
 from .expected import quoted as as_named
 
 #: In what a table of a home is compared with the one that row tenants share.
@@ -51,7 +53,8 @@ class Homes:
         table, key = self._tenants
         statement = sql.HOMES.format(place=self.evidence.paths[_PLACES], tenant=table, key=key)
         application = {"application": self.evidence.roles.application}
-        return [Home(*row) for row in self.evidence.reader.rows(statement, application)]
+        found = [Home(*row) for row in self.evidence.reader.rows(statement, application)]
+        return [home for home in found if home.schema != schema_name(REFERENCE)]
 
     @property
     def complete(self) -> list[Home]:
@@ -83,6 +86,13 @@ class Homes:
     def relations(self, home: Home) -> dict[str, Any]:
         """Those of a home by name."""
         return self._relations[home.schema]
+
+    def behind(self) -> list[str]:
+        """The relations of `public` that are named like one of the homes'."""
+        if not self.all:
+            return []
+        names = {"names": sorted(self.shared)}
+        return [row.name for row in self.evidence.reader.rows(sql.IN_PUBLIC, names)]
 
     def foreign(self, home: Home) -> list[str]:
         """The tables of a home with rows of others than its tenant."""

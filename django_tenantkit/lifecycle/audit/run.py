@@ -74,6 +74,7 @@ CATALOG: tuple[type[Check], ...] = (
     homes.HomeIncomplete,
     homes.HomeExtra,
     homes.HomeDiffers,
+    homes.HomeBehind,
     homes.HomeOpen,
     homes.HomeShut,
     homes.HomeUnclaimed,
