@@ -31,7 +31,7 @@ ORDER BY found.places DESC, found.migrations
 _DIGEST = """encode(sha256(convert_to(coalesce(string_agg(
     DISTINCT app || '.' || name, E'\\n' ORDER BY app || '.' || name), ''), 'UTF8')), 'hex')"""
 
-#: What an error of `check` begins with, before the digest that was found instead.
+#: What an error of `record` begins with, before the digest that was found instead.
 MOVED = "tenantkit moved: "
 
 #: What there is a message of its own for.
@@ -58,22 +58,19 @@ def begin(schema: str, uid: UUID) -> str:
     )
 
 
-def check(schema: str, digest: str) -> str:
-    """A statement that fails where the home is in another state: a text that is no number says which."""
-    return (
-        f"SELECT (CASE WHEN digest = {literal(digest)} THEN '0' ELSE {literal(MOVED)} || digest END)::int "
-        f"FROM ({digest_in(schema)}) AS found (digest)"
-    )
-
-
-def record(schema: str, names: Iterable[tuple[str, str]], *, backwards: bool = False) -> str:
-    """The statement with which a home has these migrations on record, or no longer."""
+def record(schema: str, names: Iterable[tuple[str, str]], *, before: str = "", backwards: bool = False) -> str:
+    """The statement with which a home has these migrations on record, or no longer. It fails where the home is in
+    another state than `before`: a text that is no number says in which."""
     pairs = ", ".join(f"({literal(app)}, {literal(name)})" for app, name in names)
+    found = "(SELECT 0)"
+    if before:
+        number = f"(CASE digest WHEN {literal(before)} THEN '0' ELSE {literal(MOVED)} || digest END)::int"
+        found = f"(SELECT {number} FROM ({digest_in(schema)}) AS found (digest))"
     if backwards:
-        return f"DELETE FROM {ledger(schema)} WHERE (app, name) IN ({pairs})"
+        return f"DELETE FROM {ledger(schema)} WHERE (app, name) IN ({pairs}) AND {found} = 0"
     return (
         f"INSERT INTO {ledger(schema)} (app, name, applied) SELECT app, name, clock_timestamp() "
-        f"FROM (VALUES {pairs}) AS done (app, name)"
+        f"FROM (VALUES {pairs}) AS done (app, name) WHERE {found} = 0"
     )
 
 

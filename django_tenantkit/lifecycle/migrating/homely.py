@@ -86,7 +86,7 @@ def run_step(home: Home, plan: Plan, step: Step) -> None:
             if migration.atomic:
                 _keep(home, step)
             with recorded(connection) as recording:
-                (migration.unapply if step.backwards else migration.apply)(state.clone(), editor)
+                after = (migration.unapply if step.backwards else migration.apply)(state.clone(), editor)
                 for statement in editor.deferred_sql:
                     editor.execute(statement)
                 editor.deferred_sql.clear()
@@ -94,6 +94,7 @@ def run_step(home: Home, plan: Plan, step: Step) -> None:
                 sign_home(connection, home.schema)
         if not migration.atomic:
             _keep(home, step)
+    plan.remember(step, after)
     if step.is_waiting:
         if obstacle := recording.obstacle or _names_home(home, recording.statements):
             step.alone = obstacle

@@ -94,11 +94,22 @@ class Plan:
     def state_before(self, step: Step) -> ProjectState:
         """The state of the project's models before a step. Each thread has its own: managers of historical models
         remember rows."""
+        assert step.migration is not None
+        return self._states()[step.migration]
+
+    def remember(self, step: Step, state: ProjectState) -> None:
+        """Keep the state that a step led to for the one that follows it: models that did not change are rendered."""
+        following = self.steps[self.steps.index(step) + 1 :][:1]
+        if following and following[0].migration is not None and not step.backwards:
+            known = self._states()
+            if "apps" not in vars(known[following[0].migration]):
+                known[following[0].migration] = state
+
+    def _states(self) -> dict[Migration, ProjectState]:
         found: dict[Migration, ProjectState] | None = getattr(self._rendered, "states", None)
         if found is None:
             found = self._rendered.states = dict(_states(self))
-        assert step.migration is not None
-        return found[step.migration]
+        return found
 
 
 class _Planner(MigrationExecutor):
@@ -198,7 +209,8 @@ def _states(plan: Plan) -> Iterator[tuple[Migration, ProjectState]]:
                 migration.mutate_state(state, preserve=False)
     for migration, _ in full:
         if migration in todo:
-            _ = state.apps  # rendered once: what follows renders the models that change
+            if not forwards:
+                _ = state.apps  # rendered once: what follows renders the models that change
             yield migration, state
             state = migration.mutate_state(state, preserve=True)
         elif migration in applied and not forwards:
