@@ -15,7 +15,10 @@ pytestmark = pytest.mark.thirdparty
 
 def test_a_copy_of_a_home_is_the_same_to_the_last_name(tenants):
     schema = schema_name(tenants["globex"].uid)
-    with as_admin(connection.settings_dict["NAME"]) as admin, psycopg.ClientCursor(admin) as cursor:
-        with admin.transaction(force_rollback=True):
-            cursor.execute(take(cursor, schema).script("t_copy_of_all_3"))
-            assert differences(cursor, schema, "t_copy_of_all_3") == []
+    with (
+        as_admin(connection.settings_dict["NAME"]) as admin,
+        psycopg.ClientCursor(admin) as cursor,
+        admin.transaction(force_rollback=True),
+    ):
+        cursor.execute(take(cursor, schema).script("t_copy_of_all_3"))
+        assert differences(cursor, schema, "t_copy_of_all_3") == []
