@@ -1,0 +1,87 @@
+"""`python -m tests.benchmarks.peers`: schemas by django_tenantkit, django-tenants and django-pgschemas, and by plain
+Django or the bare statements, on one server in one run. Prints a table, and ends with 1 where a target is missed."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.benchmarks.method import Figure
+
+from . import comparing
+from .comparing import Processes, Row, Sizes
+from .contenders import PEERS, PLAIN, Contender
+from .field import begun
+
+COMPARISONS: dict[str, Callable[[Processes, Sizes], Iterator[Row]]] = {
+    "provisioning": comparing.provisioning,
+    "requests": comparing.requests,
+    "migrating": comparing.migrating,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.peers", description=__doc__)
+    parser.add_argument("--only", action="append", choices=COMPARISONS, help="this comparison (repeatable)")
+    parser.add_argument("--schemas", type=int, default=20, metavar="N", help="schemas that are migrated: 20")
+    parser.add_argument("--blocks", type=int, default=3, metavar="N", help="blocks with all contenders: 3")
+    parser.add_argument("--more", type=int, default=7, metavar="N", help="further blocks with ours alone: 7")
+    parser.add_argument("--without-peers", action="store_true", help="ours alone")
+    arguments = parser.parse_args()
+    sizes = Sizes(arguments.blocks, arguments.more, arguments.schemas)
+    peers = [] if arguments.without_peers else list(PEERS)
+    missed = False
+    with begun(peers, say) as found:
+        say("| what | who | wall time | 90 % | CPU time | ms | messages | target |")
+        say("|---|---|---|---|---|---|---|---|")
+        for name in arguments.only or COMPARISONS:
+            for row in COMPARISONS[name](found, sizes):
+                missed |= row.missed
+                say(line(row))
+        say(f"\n{versions(found)}")
+    return int(missed)
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def line(row: Row) -> str:
+    """A row of the table, in Markdown."""
+    target = "" if row.at_most is None else f"≤ {row.at_most:g}{' MISSED' if row.missed else ''}"
+    sent = "" if row.messages is None else f"{row.messages:,}"
+    interval = "" if row.wall is None else f"{row.wall.low:.2f}-{row.wall.high:.2f}"
+    cells = (row.what, row.name, _short(row.wall), interval, _short(row.cpu), f"{row.milliseconds:,.1f}", sent, target)
+    return f"| {' | '.join(cells)} |"
+
+
+def _short(figure: Figure | None) -> str:
+    return "" if figure is None else f"{figure.median:.2f}"
+
+
+def versions(found: Processes) -> str:
+    """What was compared."""
+    peers = [installed(process.contender) for process in found.values() if process.contender.requirement]
+    return ", ".join(
+        (
+            *peers,
+            f"Python {platform.python_version()}",
+            f"Django {version('django')}",
+            f"psycopg {version('psycopg')}",
+            f"PostgreSQL {found[PLAIN.name].ask('version')}",
+        )
+    )
+
+
+def installed(contender: Contender) -> str:
+    """Name and version of a peer."""
+    found = Path(contender.python()).parents[1].glob(f"lib/*/site-packages/{contender.name.replace('-', '_')}-*")
+    return next(found).name.removesuffix(".dist-info").replace("-", " ")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
