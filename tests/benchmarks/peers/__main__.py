@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.benchmarks.method import Figure
-
 from . import comparing
 from .comparing import Processes, Row, Sizes
 from .contenders import PEERS, PLAIN, Contender
@@ -27,12 +25,13 @@ COMPARISONS: dict[str, Callable[[Processes, Sizes], Iterator[Row]]] = {
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.peers", description=__doc__)
     parser.add_argument("--only", action="append", choices=COMPARISONS, help="this comparison (repeatable)")
-    parser.add_argument("--schemas", type=int, default=20, metavar="N", help="schemas that are migrated: 20")
+    parser.add_argument("--schemas", type=int, default=200, metavar="N", help="schemas that ours migrates: 200")
+    parser.add_argument("--peer-schemas", type=int, default=20, metavar="N", help="schemas that all migrate: 20")
     parser.add_argument("--blocks", type=int, default=3, metavar="N", help="blocks with all contenders: 3")
     parser.add_argument("--more", type=int, default=7, metavar="N", help="further blocks with ours alone: 7")
     parser.add_argument("--without-peers", action="store_true", help="ours alone")
     arguments = parser.parse_args()
-    sizes = Sizes(arguments.blocks, arguments.more, arguments.schemas)
+    sizes = Sizes(arguments.blocks, arguments.more, arguments.schemas, arguments.peer_schemas)
     peers = [] if arguments.without_peers else list(PEERS)
     missed = False
     with begun(peers, say) as found:
@@ -54,13 +53,21 @@ def line(row: Row) -> str:
     """A row of the table, in Markdown."""
     target = "" if row.at_most is None else f"≤ {row.at_most:g}{' MISSED' if row.missed else ''}"
     sent = "" if row.messages is None else f"{row.messages:,}"
-    interval = "" if row.wall is None else f"{row.wall.low:.2f}-{row.wall.high:.2f}"
-    cells = (row.what, row.name, _short(row.wall), interval, _short(row.cpu), f"{row.milliseconds:,.1f}", sent, target)
+    wall, interval, cpu = "", "", ""
+    if row.figures is not None:
+        found = row.figures.wall
+        wall, interval, cpu = (
+            _short(found.median),
+            f"{_short(found.low)}-{_short(found.high)}",
+            _short(row.figures.cpu.median),
+        )
+    cells = (row.what, row.name, wall, interval, cpu, f"{row.milliseconds:,.1f}", sent, target)
     return f"| {' | '.join(cells)} |"
 
 
-def _short(figure: Figure | None) -> str:
-    return "" if figure is None else f"{figure.median:.2f}"
+def _short(number: float) -> str:
+    """Three digits."""
+    return f"{number:.2f}" if number < 10 else f"{number:.0f}"
 
 
 def versions(found: Processes) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from statistics import median
 
-from tests.benchmarks.method import Figure, Seconds, figure, ratio
+from tests.benchmarks.method import Figures, Seconds, figure, ratio
 
-from .contenders import CLONING, LIMITED, OURS, PLAIN, Process, messages
+from .contenders import CLONING, GUARDED, LIMITED, OURS, PLAIN, Process, messages
 from .field import sharing
 
 Processes = dict[str, Process]
@@ -26,17 +27,27 @@ CHAIN = (
     """migrations.RenameField("customer", "b{0}", "d{0}")""",
 )
 
+MIGRATIONS = (("one migration", (ONE,), 2.3), ("a chain of five", CHAIN, 1.4))
+
 #: Seconds of a leg of requests.
 LEG = 0.1
+
+#: So many times the blocks of migrating are there of what takes less time.
+SCHEMAS, REQUESTS = 3, 10
+
+#: What is compared with: the statements that plain Django runs, in one message for each schema.
+BARE = "bare DDL"
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Blocks with everybody in them, further ones with ours alone, and schemas."""
+    """Blocks with everybody in them, and further ones with ours alone; schemas that ours migrates, and that the peers
+    do."""
 
-    blocks: int = 3
-    more: int = 0
-    schemas: int = 20
+    blocks: int
+    more: int
+    schemas: int
+    of_peers: int
 
 
 @dataclass(frozen=True)
@@ -46,8 +57,7 @@ class Row:
 
     what: str
     name: str
-    wall: Figure | None
-    cpu: Figure | None
+    figures: Figures | None
     milliseconds: float
     messages: int | None = None
     at_most: float | None = None
@@ -55,55 +65,66 @@ class Row:
     @property
     def missed(self) -> bool:
         """Whether the target is missed; that of a row without a figure is a number of messages."""
-        if self.wall is None:
+        if self.figures is None:
             return self.at_most is not None and (self.messages or 0) > self.at_most
-        return self.wall.misses(self.at_most)
+        return self.figures.wall.misses(self.at_most)
 
 
-def compared(
-    what: str, found: Processes, leg: Leg, blocks: int, more: int, at_most: float | None, sent: dict[str, int]
-) -> Iterator[Row]:
-    """The rows of one comparison, `PLAIN` first. `sent` has the messages of some."""
-    ratios: dict[str, list[Seconds]] = {name: [] for name in found}
-    walls: dict[str, list[float]] = {name: [] for name in found}
-    near = {name: found[name] for name in (PLAIN.name, OURS.name)}
-    for taking_part in [found] * blocks + [near] * more:
-        order = list(taking_part)
-        taken: dict[str, list[Seconds]] = {name: [] for name in order}
-        for name in [*order, *reversed(order)]:
-            taken[name].append(leg(found[name]))
-        first = taken[order[0]]
-        for name in order:
-            walls[name] += [each.wall for each in taken[name]]
-            if min(each.cpu for each in first) > 0:
-                ratios[name].append(Seconds(*(ratio([a, b, c, d]) for a, b, c, d in zip(first[0], *taken[name], first[1], strict=True))))
-    for name in found:
-        yield Row(
-            what,
-            name,
-            figure([each.wall for each in ratios[name]]),
-            figure([each.cpu for each in ratios[name]]),
-            1000 * median(walls[name]),
-            sent.get(name),
-            at_most if name == OURS.name else None,
-        )
+@dataclass(frozen=True)
+class Comparison:
+    """Who takes part, the first being what the others are compared with; what one leg is; the target of ours."""
+
+    what: str
+    found: Processes
+    leg: Leg
+    at_most: float | None
+    sent: dict[str, int] = field(default_factory=dict)
+    base: str = BARE
+
+    def run(self, blocks: int, more: int) -> Iterator[Row]:
+        """Its rows."""
+        first = next(iter(self.found))
+        near = {name: self.found[name] for name in (first, OURS.name)}
+        ratios: dict[str, list[Seconds]] = {name: [] for name in self.found}
+        walls: dict[str, list[float]] = {name: [] for name in self.found}
+        for taking_part in [self.found] * blocks + [near] * more:
+            taken = self._block(list(taking_part))
+            for name, (begun, ended) in taken.items():
+                walls[name] += [begun.wall, ended.wall]
+                a, a_again = taken[first]
+                legs = zip(a, begun, ended, a_again, strict=True)
+                ratios[name].append(Seconds(*map(ratio, legs)))
+        for name in self.found:
+            clocks = [figure(clock) for clock in zip(*ratios[name], strict=True)]
+            shown, at_most = (self.base, None) if name == first else (name, self.at_most if name == OURS.name else None)
+            milliseconds = 1000 * median(walls[name])
+            yield Row(self.what, shown, Figures(*clocks), milliseconds, self.sent.get(name), at_most)
+
+    def _block(self, order: list[str]) -> dict[str, tuple[Seconds, Seconds]]:
+        """Forth and back."""
+        forth = [self.leg(self.found[name]) for name in order]
+        back = [self.leg(self.found[name]) for name in reversed(order)]
+        return dict(zip(order, zip(forth, reversed(back), strict=True), strict=True))
 
 
 def provisioning(found: Processes, sizes: Sizes) -> Iterator[Row]:
     """A schema made and dropped; the latter is not measured."""
     with ExitStack() as stack:
         everybody = {**found, **sharing(CLONING, found, stack)}
-        count = 0
+        guarded = {**sharing((GUARDED,), found, stack), OURS.name: found[OURS.name]}
+        numbers = count(1)
 
         def leg(process: Process) -> Seconds:
-            nonlocal count
-            count += 1
-            return process.clock("provision", name=f"p{count:05}")
+            return process.clock("provision", name=f"p{next(numbers):05}")
 
-        for process in everybody.values():
+        for process in {**everybody, **guarded}.values():
             leg(process)
         sent = {name: _sent(process, "provision", name="counted") for name, process in everybody.items()}
-        yield from compared("provision a schema", everybody, leg, sizes.blocks, sizes.more, 1.0, sent)
+        yield from Comparison("provision a schema", everybody, leg, 1.0, sent).run(
+            SCHEMAS * sizes.blocks, SCHEMAS * sizes.more
+        )
+        same = Comparison("the same, by its own DDL", guarded, leg, 1.0, base=GUARDED.name)
+        yield from same.run(0, SCHEMAS * (sizes.blocks + sizes.more))
     yield from claiming(found[OURS.name])
 
 
@@ -119,7 +140,7 @@ def claiming(ours: Process) -> Iterator[Row]:
             traffic.reset()
             process.ask(do, slug=f"second-{do.replace('_', '-')}")
             texts = [text for text in traffic.texts if not text.startswith((b"BEGIN", b"COMMIT"))]
-            yield Row(f"{do} from the pool", OURS.name, None, None, 1000 * taken.wall, len(texts), at_most)
+            yield Row(f"{do} from the pool", OURS.name, None, 1000 * taken.wall, len(texts), at_most)
 
 
 def requests(found: Processes, sizes: Sizes) -> Iterator[Row]:
@@ -135,45 +156,53 @@ def requests(found: Processes, sizes: Sizes) -> Iterator[Row]:
             return Seconds(taken.cpu / times, taken.wall / times)
 
         sent = {name: _sent(process, "request", times=1) for name, process in everybody.items()}
-        yield from compared(
-            "request of five queries", everybody, leg, 10 * sizes.blocks, 10 * sizes.more, 1.07, sent
-        )
+        comparison = Comparison("request of five queries", everybody, leg, 1.07, sent, PLAIN.name)
+        yield from comparison.run(REQUESTS * sizes.blocks, REQUESTS * sizes.more)
 
 
 def migrating(found: Processes, sizes: Sizes) -> Iterator[Row]:
-    """So many schemas, and new migrations."""
+    """New migrations: with everybody over some schemas, with ours alone over more."""
     ddl = found[PLAIN.name].ask("statements")
-    for process in found.values():
-        process.ask("fill", number=sizes.schemas, ddl=ddl)
-    count = 0
+    numbers = count(1)
+    ours = {name: found[name] for name in (PLAIN.name, OURS.name)}
+    rounds = [(found, sizes.of_peers, sizes.blocks)] if len(found) > len(ours) else []
+    for everybody, schemas, blocks in [*rounds, (ours, sizes.schemas, sizes.more)]:
+        for process in everybody.values():
+            process.ask("fill", number=schemas, ddl=ddl)
+        for what, texts, at_most in MIGRATIONS:
 
-    def leg_of(texts: tuple[str, ...]) -> Leg:
-        def leg(process: Process) -> Seconds:
-            nonlocal count
-            count += 1
-            return process.clock("migrate", operations=[text.format(count) for text in texts])
+            def leg(process: Process, texts: tuple[str, ...] = texts) -> Seconds:
+                number = next(numbers)
+                return process.clock("migrate", operations=[text.format(number) for text in texts])
 
-        return leg
+            for process in ours.values():
+                leg(process)
+            aim = at_most if everybody is ours else None
+            yield from Comparison(f"{what}, {schemas} schemas", everybody, leg, aim).run(blocks, 0)
+        for name, process in everybody.items():
+            if name != PLAIN.name:
+                yield _idle(name, process, schemas)
 
-    for what, texts, at_most in (("one migration", (ONE,), 2.3), ("a chain of five", CHAIN, 1.4)):
-        leg = leg_of(texts)
-        for name in (PLAIN.name, OURS.name):
-            leg(found[name])
-        yield from compared(
-            f"{what}, {sizes.schemas} schemas", found, leg, sizes.blocks, sizes.more, at_most, {}
-        )
-    for name, process in found.items():
-        if name != PLAIN.name:
-            taken = process.clock("idle").wall
-            at_most = 1 if name == OURS.name else None
-            sent = _sent(process, "idle")
-            yield Row(f"nothing to do, {sizes.schemas} schemas", name, None, None, 1000 * taken, sent, at_most)
+
+def _idle(name: str, process: Process, schemas: int) -> Row:
+    """Nothing is to be done."""
+    taken = process.clock("idle").wall
+    sent = _sent(process, "idle")
+    at_most = 1 if name == OURS.name else None
+    return Row(f"nothing to do, {schemas} schemas", name, None, 1000 * taken, sent, at_most)
 
 
 def _sent(process: Process, do: str, **arguments: object) -> int:
     """The messages of a call in a process that is warm."""
     with process.counted() as (another, traffic):
+        if do != "request":
+            another.ask("hold")
         another.ask(do, **arguments)
+        if do == "provision":  # which drops the schema too
+            do = "make"
         traffic.reset()
         another.ask(do, **arguments)
-        return messages(traffic)
+        sent = messages(traffic)
+        if do == "make":
+            another.ask("drop", **arguments)
+        return sent

@@ -14,6 +14,7 @@ if find_spec("django_tenants"):
     class Domain(DomainMixin):
         pass
 
+
 if find_spec("django_pgschemas"):
     from django_pgschemas.models import TenantModel
     from django_pgschemas.routing.models import DomainModel

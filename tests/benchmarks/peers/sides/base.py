@@ -65,6 +65,9 @@ class Side:
     def before_migrating(self) -> None:
         """What an operator has to do first, and is not measured."""
 
+    def hold(self) -> None:
+        """Log in, and stay so: what is counted from here is the work."""
+
     def provision(self, name: str) -> list[float]:
         """CPU time and wall time of making a schema. It is dropped again."""
         taken = timed(lambda: self.make(name))
@@ -129,7 +132,7 @@ def send(text: str) -> None:
 
 def recorded(work: Callable[[], object]) -> list[str]:
     """The statements that make something while `work` runs."""
-    kinds = ("CREATE", "ALTER", "COMMENT", "DROP", "DO")
+    kinds = ("CREATE", "ALTER", "COMMENT", "DROP", "DO", "GRANT")
     connection.force_debug_cursor = True
     connection.queries_log.clear()
     try:
@@ -196,9 +199,7 @@ class Peer(Side):
             copies = [f'INSERT INTO "{name}".{table} TABLE "{FIRST}".{table}' for table in tables]
             ledger = f'CREATE TABLE "{name}".django_migrations (LIKE "{FIRST}".django_migrations INCLUDING ALL)'
             # LIKE makes an identity of its own, and the rows that are copied used it up to here.
-            numbers = [
-                f"SELECT setval(pg_get_serial_sequence('{name}.{table}', 'id'), 1000)" for table in tables
-            ]
+            numbers = [f"SELECT setval(pg_get_serial_sequence('{name}.{table}', 'id'), 1000)" for table in tables]
             made = [text for text in ddl if "django_migrations" not in text]
             send(";\n".join([f'CREATE SCHEMA "{name}"; SET search_path TO "{name}"', *made, ledger, *copies, *numbers]))
             send("SET search_path TO public")

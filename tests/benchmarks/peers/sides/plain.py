@@ -45,9 +45,7 @@ class Plain(Side):
         for text in operations:
             write(text)
         ddl = recorded(lambda: call_command("migrate", verbosity=0))
-        messages = [
-            ";\n".join([f'SET search_path TO "{name}"', *ddl, "RESET search_path"]) for name in self.schemas
-        ]
+        messages = [";\n".join([f'SET search_path TO "{name}"', *ddl, "RESET search_path"]) for name in self.schemas]
 
         def run() -> None:
             for message in messages:
