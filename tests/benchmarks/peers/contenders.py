@@ -1,4 +1,4 @@
-"""The contenders: each a project of its own in its own process and database, the peers with environments of their own."""
+"""The contenders: each a project of its own in its own process and database, the peers with their own environments."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import subprocess
 import sys
 import venv
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self, cast
 
 import django
 import psycopg
@@ -97,14 +97,14 @@ class Process:
             stderr=self._said,
             text=True,
         )
+        self._asks, self._answers = cast("IO[str]", self._process.stdin), cast("IO[str]", self._process.stdout)
 
     def ask(self, do: str, **arguments: Any) -> Any:
         """Have a method of its side called; its answer. Raises `ContenderFailed`."""
-        assert self._process.stdin is not None and self._process.stdout is not None
         try:
-            self._process.stdin.write(json.dumps({"do": do, "arguments": arguments}) + "\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
+            self._asks.write(json.dumps({"do": do, "arguments": arguments}) + "\n")
+            self._asks.flush()
+            line = self._answers.readline()
         except BrokenPipeError:
             line = ""
         if not line:
@@ -118,10 +118,10 @@ class Process:
 
     def close(self) -> None:
         """End it."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):
+            self._asks.close()
         self._process.wait()
-        self._process.stdout.close()
+        self._answers.close()
         self._said.close()
 
     def __enter__(self) -> Self:
@@ -133,9 +133,11 @@ class Process:
     @contextmanager
     def counted(self) -> Iterator[tuple[Process, proxy.Traffic]]:
         """Another process of the same project, whose messages are counted on their way to the server."""
-        with proxy.start(self.given["database"]) as (through, traffic):
-            with Process(self.contender, {**self.given, "database": through}) as process:
-                yield process, traffic
+        with (
+            proxy.start(self.given["database"]) as (through, traffic),
+            Process(self.contender, {**self.given, "database": through}) as process,
+        ):
+            yield process, traffic
 
 
 def messages(traffic: proxy.Traffic) -> int:

@@ -1,5 +1,5 @@
-"""The tenants of a peer and their domains, in the public schema, as its documentation says. In one module, of which each
-peer imports what is its own: their classes are not there in the other's environment."""
+"""The tenants of a peer and their domains, in the public schema, as its documentation says. In one module, of which
+each peer imports what is its own: their classes are not there in the other's environment."""
 
 from __future__ import annotations
 
