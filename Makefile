@@ -12,7 +12,7 @@ STAMP := .venv/.installed
 THIRDPARTY := .venv-thirdparty
 
 .DEFAULT_GOAL := help
-.PHONY: demo test test-isolations lint docs bench django-suite test-services test-browser test-thirdparty clean help
+.PHONY: demo test test-isolations lint docs bench bench-peers django-suite test-services test-browser test-thirdparty clean help
 
 demo: $(STAMP)  ## Make three tenants and serve them (ARGS=--once: try them out and stop)
 	$(BIN)/python manage.py demo $(ARGS)
@@ -38,6 +38,9 @@ docs: $(STAMP)  ## Build the documentation into docs/_build; a warning is an err
 
 bench: $(STAMP)  ## Measure
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+bench-peers: $(STAMP)  ## Measure beside django-tenants and django-pgschemas, which are installed under .cache/
+	$(BIN)/python -m tests.benchmarks.peers $(ARGS)
 
 django-suite: $(STAMP)  ## Run Django's own tests on these backends
 	$(BIN)/python -m tests.django_suite $(ARGS)

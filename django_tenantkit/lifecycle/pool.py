@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db import connections, router
+
 from ..conf import conf
 from ..context import unscoped
 from ..exceptions import JobFailed
@@ -54,10 +56,12 @@ def fill_pool(progress: Progress | None = None) -> Filled:
         except JobFailed as error:
             done.failed[job.slug] = str(error)
     missing = wanted()
-    for number, isolation in enumerate(missing, 1):
-        done.places.append(make_place(isolation))
-        if progress is not None:
-            progress(number, len(missing), isolation)
+    connection: Any = connections[router.db_for_write(Place)]
+    with connection.as_system():  # one login for all of them
+        for number, isolation in enumerate(missing, 1):
+            done.places.append(make_place(isolation))
+            if progress is not None:
+                progress(number, len(missing), isolation)
     done.dropped = drop_left_places()
     return done
 

@@ -1,0 +1,3 @@
+"""Plain Django, which has one tenant, in the public schema."""
+
+from .base import *  # noqa: F403
