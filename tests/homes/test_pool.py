@@ -15,7 +15,7 @@ from django.utils import timezone
 from django_tenantkit import tenant_context
 from django_tenantkit.exceptions import HomeMissing, JobFailed, ProvisioningRefused, TenantkitError
 from django_tenantkit.isolation.schema import schema_name
-from django_tenantkit.lifecycle import placement
+from django_tenantkit.lifecycle import finished, placement
 from django_tenantkit.lifecycle.places import (
     drop_left_places,
     has_ready_place,
@@ -27,7 +27,7 @@ from django_tenantkit.lifecycle.places import (
 from django_tenantkit.lifecycle.pool import fill_pool
 from django_tenantkit.lifecycle.provision import provision, sign_up
 from django_tenantkit.lifecycle.suspend import suspend
-from django_tenantkit.models import JobState, Place, PlaceState, Tenant
+from django_tenantkit.models import JobState, MigrationState, Place, PlaceState, Tenant
 from django_tenantkit.testing.tenants import make_tenant
 from tests.databases import ISOLATION
 from tests.lifecycle.helpers import Ran
@@ -162,6 +162,8 @@ class TestMaking:
         def fail(*args: Any) -> None:
             raise RuntimeError("disk full")
 
+        MigrationState.objects.all().delete()  # there is no finished schema to make it of
+        finished.forget()
         monkeypatch.setattr("django_tenantkit.lifecycle.homes.guard_home", fail)
         with pytest.raises(RuntimeError):
             make_place("schema")

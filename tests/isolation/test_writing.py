@@ -49,9 +49,9 @@ def test_saving_the_tenant_alone_finds_the_row(two):
         assert Tag.objects.filter(label="red0").exists()
 
 
-def test_unscoped_the_tenant_is_named(two):
+def test_unscoped_the_tenant_is_named(together):
     with over_rows():
-        tag = Tag.objects.get(label="red0", tenant=two.acme)
+        tag = Tag.objects.get(label="red0", tenant=together.acme)
         assert "tenant_id" in _assignments(tag.save)
 
 
