@@ -138,8 +138,8 @@ class Settings:
     DATABASE_WAIT = Setting(
         5.0, "For how many seconds a thread waits for one of them before the tenant is unavailable, a 503."
     )
-    DATABASE_LIMIT = Setting(
-        -1, "The CONNECTION LIMIT that a tenant's database is made with: of all processes together; -1: none."
+    DATABASE_LIMIT: Setting[int | None] = Setting(
+        None, "The CONNECTION LIMIT that a tenant's database is made with, for all processes together; None: no limit."
     )
 
     BASE_DOMAIN: Setting[str | list[str]] = Setting(

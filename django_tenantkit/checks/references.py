@@ -8,14 +8,16 @@ from django.apps import apps
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import models
 
+from ..isolation.copied import copied_models, shared_references
+from ..isolation.entries import allows_databases
 from ..registry import lives_at_home
 from .common import TAG, AppConfigs, Messages, Model, is_tenant, label, run_on_models, target_of
 
 
 @register(TAG, Tags.models)
 def check_references(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    """E021 to W028."""
-    return run_on_models(app_configs, from_shared_models, within_a_tenant, many_to_many, generic)
+    """E021 to E029."""
+    return run_on_models(app_configs, from_shared_models, within_a_tenant, many_to_many, generic, copied)
 
 
 def from_shared_models(model: Model) -> Messages:
@@ -127,4 +129,25 @@ def generic(model: Model) -> Messages:
                 "only.",
                 obj=model,
                 id="tenantkit.W028",
+            )
+
+
+def copied(model: Model) -> Messages:
+    """References to shared rows, which a tenant's database has copies of: see `isolation/copying.py`."""
+    if not allows_databases():
+        return
+    for field in shared_references(model):
+        target = field.remote_field.model._meta
+        reason, named = "", field.target_field
+        if lives_at_home(model) and not target.managed:
+            reason = f"{target.label} is not made by migrations"
+        elif not lives_at_home(model) and not named.primary_key and model in copied_models(apps.get_models()):
+            reason = f"it refers to {target.label} by {named.name}, and is copied itself"
+        if reason:
+            yield Error(
+                f"{label(field)} cannot be had in a tenant's database: {reason}.",
+                hint="Let migrations make the table, and refer to its primary key; or leave `database` out of "
+                "TENANTKIT_ISOLATIONS.",
+                obj=model,
+                id="tenantkit.E029",
             )

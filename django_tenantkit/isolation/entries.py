@@ -21,7 +21,7 @@ MAIN = DEFAULT_DB_ALIAS
 SHARED = "tenantkit_shared"
 
 #: What an entry made here has beside Django's: the uid of the tenant, or "" for a database of many.
-HOME_OF = "TENANTKIT_HOME_OF"
+HOME_OF = "HOME_OF"
 
 _ALIAS = re.compile(r"tenantkit_([0-9a-f]{32})(?:_(.+))?", re.DOTALL)
 

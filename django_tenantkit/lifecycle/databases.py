@@ -41,7 +41,9 @@ def make_database(uid: UUID, server: str = "") -> None:
         cursor.execute(_OWNER, [name])
         if (found := cursor.fetchone()) is None:
             statement = sql.SQL("CREATE DATABASE {} OWNER {} CONNECTION LIMIT {}").format(
-                sql.Identifier(name), sql.Identifier(owner), sql.Literal(conf.DATABASE_LIMIT)
+                sql.Identifier(name),
+                sql.Identifier(owner),
+                sql.Literal(-1 if conf.DATABASE_LIMIT is None else conf.DATABASE_LIMIT),
             )
             try:
                 cursor.execute(statement)

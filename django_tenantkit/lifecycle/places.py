@@ -179,6 +179,10 @@ def _move(uid: UUID, before: PlaceState, after: PlaceState, drop_after: Any) -> 
         place = Place.objects.select_for_update().filter(pk=uid, state=before).first()
         if place is None:
             raise TenantkitError(f"There is no place {uid} that is {before}. `list_tenants` shows where tenants are.")
+        if place.isolation != TenantIsolation.SCHEMA:
+            raise TenantkitError(
+                f"The place {uid} is a {place.isolation}; only schemas can be put out of reach so far."
+            )
         names = schema_name(uid), left_name(uid)
         old, new = names if after == PlaceState.LEAVING else names[::-1]
         with connection.cursor() as cursor:

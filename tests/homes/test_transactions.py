@@ -1,6 +1,8 @@
 """What `transaction.atomic()` and its like mean inside a tenant that has a database: the tenant's database, and the
 main one as far as it is used."""
 
+# ruff: noqa: PT012 - what a block did before it failed is what these are about
+
 from __future__ import annotations
 
 import threading

@@ -199,3 +199,15 @@ def test_a_message_names_the_model_and_has_a_hint(fault):
     _, plant = FAULTS[fault]
     plant()
     assert [message for message in found() if not message.hint or message.obj._meta.label not in message.msg] == []
+
+
+@pytest.mark.parametrize("by", ["a view", "to_field"])
+def test_a_shared_row_that_cannot_be_copied_to_a_tenants_database(settings, by):
+    if by == "a view":
+        model(shared=to(model(models.Model, name="View", meta={"managed": False})))
+    else:
+        code = model(models.Model, name="Code", code=text(unique=True))
+        model(shared=to(model(models.Model, name="Coded", code=to(code, to_field="code"))))
+    assert "E029" not in found_ids()
+    settings.TENANTKIT_ISOLATIONS = ["row", "database"]
+    assert "E029" in found_ids()

@@ -74,7 +74,7 @@ class Budget:
     def _refusal(self) -> TenantUnavailable:
         return TenantUnavailable(
             f"All {conf.DATABASE_CONNECTIONS} connections to databases of tenants that this process may have are in "
-            f"use, for {conf.DATABASE_WAIT} seconds. Raise TENANTKIT_DATABASE_CONNECTIONS, or leave transactions sooner."
+            f"use for {conf.DATABASE_WAIT} seconds. Raise TENANTKIT_DATABASE_CONNECTIONS, or leave transactions sooner."
         )
 
 
