@@ -94,9 +94,10 @@ def set_path(*schemas: str) -> str:
 def guard(schema: str, table: str, roles: Roles) -> list[str]:
     """The statements that guard a table (quoted) without a tenant's column: its rows are for statements that say
     they are at home here. Compared with the session's word and not by a role for each schema, which would be a
-    membership for each tenant to look through at every login."""
+    membership for each tenant to look through at every login. As a subquery, which is run once for a statement: a
+    condition of policies is asked of every row, even one that looks at no column."""
     name = f"{quoted(schema)}.{table}"
-    condition = f"current_setting({literal(HOME)}, true) = {literal(schema)}"
+    condition = f"(SELECT current_setting({literal(HOME)}, true) = {literal(schema)})"
     policies = (
         Policy(HOME_ROWS, roles.application, condition),
         Policy(OPERATOR, roles.operator, f"current_user = {literal(roles.operator)}"),

@@ -44,6 +44,16 @@ def test_its_rows_are_in_its_schema(acme):
         assert raw(f"SELECT name FROM {schema_name(acme.uid)}.testapp_customer") == [("first",)]
 
 
+def test_a_table_without_a_tenants_column_is_guarded_once_per_statement_and_not_per_row(acme):
+    with tenant_context(acme):
+        plan = raw(f"EXPLAIN SELECT count(*) FROM {schema_name(acme.uid)}.django_migrations")
+        found = raw(f"SELECT count(*) > 0 FROM {schema_name(acme.uid)}.django_migrations")
+    filters = [line.strip() for (line,) in plan if "Filter" in line]
+    assert filters
+    assert all("InitPlan" in line and "current_setting" not in line for line in filters)
+    assert found == [(True,)]
+
+
 def test_a_row_tenant_has_none_there(acme, shared):
     with tenant_context(shared):
         Customer.objects.create(name="of all")
