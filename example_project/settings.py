@@ -45,9 +45,9 @@ TENANTKIT_RESOLVERS = [
 ALLOWED_HOSTS = TenantHosts(env.list("ALLOWED_HOSTS", default=[]))
 CSRF_TRUSTED_ORIGINS = TenantHosts()
 
-# tenants: small ones share tables, others have a schema of their own. SQLite has no schemas.
+# tenants: small ones share tables, others have a schema or a database of their own. SQLite has neither.
 if DATABASES["default"]["ENGINE"].endswith("postgresql"):
-    TENANTKIT_ISOLATIONS = ["row", "schema"]
+    TENANTKIT_ISOLATIONS = ["row", "schema", "database"]
     TENANTKIT_ROW_SCHEMA = "rows"
 else:
     TENANTKIT_ISOLATIONS = ["row"]

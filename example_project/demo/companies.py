@@ -255,6 +255,7 @@ INITECH = Company(
     ),
     customers=17,
     orders=28,
+    isolation="database",
 )
 
 COMPANIES = (ACME, GLOBEX, INITECH)

@@ -74,7 +74,7 @@ def _new_database(given: Settings) -> Iterator[tuple[Settings, Settings]]:
     roles: list[str] = []
     try:
         connections["default"].settings_dict["NAME"] = name
-        result = set_up_roles(passwords=True)
+        result = set_up_roles(passwords=True, may_create_databases=True)
         if result.refused:
             user = given["USER"] or "the login"
             raise CommandError(
@@ -89,7 +89,9 @@ def _new_database(given: Settings) -> Iterator[tuple[Settings, Settings]]:
         yield {"NAME": name, **logins[0]}, logins[1]
     finally:
         with _server(given) as admin:
-            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(database))
+            of_tenants = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
+            for (made,) in [*admin.execute(of_tenants, [f"{name}_t_"]).fetchall(), (name,)]:
+                admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(made)))
             for role in roles:
                 admin.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
 

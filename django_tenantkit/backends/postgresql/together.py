@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from ...context import tenant_context
 from ...isolation.copying import after_shared_write, holds_copies, push_uncommitted
 
 if TYPE_CHECKING:
@@ -132,9 +133,10 @@ class Group:
             raise transaction.TransactionManagementError(
                 "Nothing was written: an error occurred in a part of this atomic block that went to another database."
             )
-        for one in (*followers, wrapper) if followers and at_commit else ():
-            with one.cursor() as cursor:
-                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        with tenant_context(None):  # whoever leaves the block: an operator, whose login has no part in it, maybe
+            for one in (*followers, wrapper) if followers and at_commit else ():
+                with one.cursor() as cursor:
+                    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
     def _place(self, wrapper: Any, sid: str | None) -> int | None:
         for place in reversed(range(len(self.levels))):
@@ -255,7 +257,11 @@ class TogetherMixin(_Wrapper):
 
     def commit(self) -> None:
         if self.group is not None:
-            self.group.ends(self, None, commits=True)
+            try:
+                self.group.ends(self, None, commits=True)
+            except BaseException:  # Django rolls back after errors of the database only
+                super().rollback()
+                raise
         super().commit()
 
     def rollback(self) -> None:
