@@ -17,6 +17,7 @@ from django_tenantkit.lifecycle.places import make_place
 from django_tenantkit.lifecycle.provision import provision
 from django_tenantkit.models import Place, PlaceState, Tenant
 from tests.databases import ISOLATION, ROLES, WITH_DATABASES, as_admin
+from tests.operating import operated
 from tests.testapp.models import Customer
 
 pytestmark = [
@@ -26,13 +27,13 @@ pytestmark = [
 
 
 @pytest.fixture
-def uid() -> Any:
+def uid(transactional_db: None) -> Any:
     """The uid of a place whose database is dropped after the test."""
     uid = uuid7()
     yield uid
     connections[database_alias(uid)].close()
     databases.drop_database(uid)
-    Place.objects.filter(pk=uid).delete()
+    operated(Place.objects.filter(pk=uid).delete)
 
 
 def _name(uid: Any) -> str:
