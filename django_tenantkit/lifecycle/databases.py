@@ -18,7 +18,7 @@ from psycopg import errors, sql
 from ..conf import conf
 from ..exceptions import TenantkitError
 from ..isolation.copying import copy_whole
-from ..isolation.entries import database_alias
+from ..isolation.entries import SHARED, database_alias
 from ..registry import lives_at_home
 from ..sql import copies
 from ..sql.roles import roles_of
@@ -92,6 +92,9 @@ def drop_database(uid: UUID, server: str = "") -> None:
     with connection._nodb_cursor() as cursor:
         name = sql.Identifier(connection.settings_dict["NAME"])
         cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+    main: Any = connections[SHARED]
+    with main.as_system(), main.cursor() as cursor:
+        cursor.execute(copies.FORGET_HOME, [connection.alias, connection.alias])
 
 
 def shared_models() -> list[Any]:

@@ -99,7 +99,8 @@ def _make(connection: Any, place: Place, ready: bool) -> Place:
 def _make_database(place: Place, ready: bool) -> Place:
     """Make a database. It is noted before there is one: CREATE DATABASE is no part of a transaction, and a process
     may be killed right after."""
-    Place.objects.get_or_create(pk=place.uid, defaults={"isolation": place.isolation, "database": place.database})
+    wanted = {"isolation": place.isolation, "database": place.database}
+    place, _ = Place.objects.get_or_create(pk=place.uid, defaults=wanted)
     began = time.monotonic()
     try:
         databases.make_database(place.uid, place.database)

@@ -126,6 +126,9 @@ $$ DELETE FROM tenantkit.changes WHERE id = ANY (ids) $$
 #: What both sides need, in order. The schema `tenantkit` is there.
 STATEMENTS = (TABLES, RECEIVE, DISMISS, DISMISS_OTHERS, REGISTER, NOTE, PENDING, SETTLE)
 
+#: A database is gone.
+FORGET_HOME = "DELETE FROM tenantkit.copies WHERE home = %s; DELETE FROM tenantkit.changes WHERE home = %s"
+
 #: The tables of a tenant's database by full name, but for one.
 FULL_TABLES = """
 SELECT format('%%I.%%I', nspname, relname)
