@@ -97,7 +97,8 @@ class LoginsMixin(_Wrapper):
         wanted = self._wanted()
         if wanted == self.login:
             return
-        if self.in_atomic_block:
+        # Django says that the block is over before it commits: until then nobody logs in as somebody else.
+        if self.in_atomic_block or (self.connection is not None and not self.autocommit):
             if (self.login, wanted) == (OPERATOR, APPLICATION):
                 return  # its login is a member of the application's role too, and the prefix names that
             raise TenantkitError(

@@ -96,7 +96,7 @@ class Group:
         ending = self.levels[place:]
         keeps = sid is not None and not commits  # a savepoint can be rolled back to again
         del self.levels[place + keeps :]
-        with self.mirroring():
+        with self.mirroring(), tenant_context(None):  # whoever leaves the block: its logins are those of its inside
             try:
                 if commits:
                     self._check(wrapper, ending, at_commit=sid is None)
@@ -116,7 +116,8 @@ class Group:
             if follower.closed_in_transaction:
                 follower.connection = None
             else:
-                follower.set_autocommit(True)
+                with tenant_context(None):
+                    follower.set_autocommit(True)
 
     def _finish(self, ending: list[Level], *, commits: bool) -> None:
         for level in reversed(ending):
@@ -133,10 +134,9 @@ class Group:
             raise transaction.TransactionManagementError(
                 "Nothing was written: an error occurred in a part of this atomic block that went to another database."
             )
-        with tenant_context(None):  # whoever leaves the block: an operator, whose login has no part in it, maybe
-            for one in (*followers, wrapper) if followers and at_commit else ():
-                with one.cursor() as cursor:
-                    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for one in (*followers, wrapper) if followers and at_commit else ():
+            with one.cursor() as cursor:
+                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
     def _place(self, wrapper: Any, sid: str | None) -> int | None:
         for place in reversed(range(len(self.levels))):
