@@ -11,8 +11,6 @@ from pathlib import Path
 import django
 from django.core.management import call_command
 
-from tests.migrating.project import HANDED_DOWN, HEAD
-
 ADD = """migrations.AddField("thing", "size", models.IntegerField(default=5)),"""
 
 
@@ -20,6 +18,7 @@ def main() -> None:
     django.setup()
     from django_tenantkit.lifecycle.databases import applied_in, drop_database
     from django_tenantkit.lifecycle.places import make_place
+    from tests.migrating.project import HANDED_DOWN, HEAD
 
     given = json.loads(os.environ[HANDED_DOWN])
     call_command("migrate", verbosity=0)
