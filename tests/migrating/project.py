@@ -8,7 +8,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -109,10 +109,12 @@ class Project:
         with transaction.atomic():
             return [make_tenant(f"t{found + each}", isolation="schema") for each in range(number)]
 
-    def child(self, module: str, *arguments: str) -> subprocess.Popen[str]:
+    def child(
+        self, module: str, *arguments: str, isolations: Sequence[str] = ("row", "schema")
+    ) -> subprocess.Popen[str]:
         """A Python process on this project."""
         entry = json.loads(os.environ[databases.HANDED_DOWN]) | {"NAME": connection.settings_dict["NAME"]}
-        given = {"root": str(self.root), "package": self.package}
+        given = {"root": str(self.root), "package": self.package, "isolations": list(isolations)}
         return subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             env=os.environ

@@ -12,5 +12,5 @@ sys.path.insert(0, _GIVEN["root"])
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.migrating.evolving"]
 MIGRATION_MODULES = {"evolving": _GIVEN["package"]}
-TENANTKIT_ISOLATIONS = ["row", "schema"]
+TENANTKIT_ISOLATIONS = _GIVEN["isolations"]
 TENANTKIT_ROW_SCHEMA = "rows"

@@ -16,10 +16,10 @@ from django.db.models.functions import Now
 
 from ...context import contained, logger, tenant_context
 from ...exceptions import HomeMissing, MigratingRefused, TenantkitError
-from ...models import MigrationState, Place, PlaceState, get_tenant_model
+from ...models import MigrationState, Place, PlaceState, TenantIsolation, get_tenant_model
 from ..homes import applied_in, digest_of
 from .homely import Home, StateMoved, finish, run_step
-from .places import reach
+from .places import bring_database, reach
 from .plans import Plan, Wanted, plan_from
 from .replaying import next_segment, send
 from .survey import State, main_connection, refuse_without_main, run_lock, survey
@@ -179,8 +179,11 @@ class _Run:
     def _do(self, place: Place, outcome: Outcome) -> None:
         began = time.monotonic()
         try:
-            with reach(place, self.tenants.get(place.pk)) as home:
-                self._bring(home, place.migrations)
+            if place.isolation == TenantIsolation.DATABASE:
+                self._note_database(place, bring_database(place, self.wanted), began)
+            else:
+                with reach(place, self.tenants.get(place.pk)) as home:
+                    self._bring(home, place.migrations)
         except Exception as error:
             logger.warning("migrate_tenants: %s failed", outcome.name, exc_info=True)
             outcome.error = " ".join(f"{type(error).__name__}: {error}".split())
@@ -192,6 +195,17 @@ class _Run:
             self._consider_stopping()
             if self.progress is not None:
                 self.progress(self.finished, len(self.report.outcomes), outcome.name)
+
+    def _note_database(self, place: Place, names: list[str], began: float) -> None:
+        digest = digest_of(names)
+        MigrationState.objects.get_or_create(digest=digest, defaults={"names": names})
+        Place.objects.filter(pk=place.pk).update(
+            migrations=digest,
+            error="",
+            attempts=models.F("attempts") + 1,
+            seconds=round(time.monotonic() - began, 4),
+            updated_at=Now(),
+        )
 
     def _consider_stopping(self) -> None:
         limit = self.options.stop_after
