@@ -15,7 +15,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
-from django_tenantkit import carry_tenant, get_current_tenant, tenant_context
+from django_tenantkit import carry_tenant, get_current_tenant, tenant_context, unscoped
 from django_tenantkit.isolation.entries import SHARED
 from django_tenantkit.testing.tenants import make_tenant
 from tests.databases import ISOLATION, WITH_DATABASES
@@ -293,3 +293,30 @@ def test_rows_of_a_user_that_is_made_in_the_same_block(acme: Any) -> None:
         customer = Customer.objects.create(name="first", plan=Plan.objects.create(name="new"))
         Invoice.objects.create(customer=customer, number="1", owner=user)
         assert Invoice.objects.select_related("owner").get().owner.username == "new"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_operators_own_login_ends_a_block_that_a_tenants_database_joined(acme: Any, settings: Any) -> None:
+    settings.TENANTKIT_WEB_MAY_OPERATE = False
+    with unscoped(reason="test"):
+        with transaction.atomic():
+            Region.objects.create(name="main")
+            with tenant_context(acme):
+                Customer.objects.create(name="joined")
+        assert names(Region) == ["main"]
+    with tenant_context(acme):
+        assert names(Customer) == ["joined"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_and_rolls_it_back(acme: Any, settings: Any) -> None:
+    settings.TENANTKIT_WEB_MAY_OPERATE = False
+    with unscoped(reason="test"), pytest.raises(Broken), transaction.atomic():
+        Region.objects.create(name="main")
+        with tenant_context(acme):
+            Customer.objects.create(name="joined")
+        raise Broken
+    assert names(Region) == []
+    with tenant_context(acme):
+        assert names(Customer) == []
+    assert not connection.in_atomic_block
