@@ -124,7 +124,8 @@ $$ DELETE FROM tenantkit.changes WHERE id = ANY (ids) $$
 """
 
 #: What both sides need, in order. The schema `tenantkit` is there.
-STATEMENTS = (TABLES, RECEIVE, DISMISS, DISMISS_OTHERS, REGISTER, NOTE, PENDING, SETTLE)
+FUNCTIONS = (RECEIVE, DISMISS, DISMISS_OTHERS, REGISTER, NOTE, PENDING, SETTLE)
+STATEMENTS = (TABLES, *FUNCTIONS)
 
 #: A database is gone.
 FORGET_HOME = "DELETE FROM tenantkit.copies WHERE home = %s; DELETE FROM tenantkit.changes WHERE home = %s"

@@ -11,7 +11,9 @@ from typing import Any
 
 import psycopg
 
+from ...isolation.entries import allows_databases
 from ...sql import audit as sql
+from ...sql import copies
 from ...sql.functions import FUNCTIONS
 from ...sql.roles import Roles
 from .expected import SCHEMA as OWN_SCHEMA
@@ -175,10 +177,11 @@ class Evidence:
         """What our schema should hold, by name. The functions that look into our own tables are there as soon
         as those are."""
         own = [table for table in self.tables if not table.expected.tenant]
+        ours = [*FUNCTIONS, *(copies.FUNCTIONS if allows_databases() else ())]
         if not own:
-            return functions(FUNCTIONS)
+            return functions(ours)
         schema = own[0].name.partition(".")[0]
-        return functions([*FUNCTIONS, *(text.replace(OWN_SCHEMA, schema) for text in self.expected.statements)])
+        return functions([*ours, *(text.replace(OWN_SCHEMA, schema) for text in self.expected.statements)])
 
     @cached_property
     def unknown(self) -> list[Any]:

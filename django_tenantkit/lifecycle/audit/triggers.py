@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+from ...sql import copies
 from .evidence import Evidence
 from .finding import MIGRATE, NOTICE, WARNING, Check, Finding, ident
 from .guarded import Function, is_same_trigger
@@ -56,7 +58,7 @@ class TriggerForeign(Check):
     def find(self, evidence: Evidence) -> Iterator[Finding]:
         for table in evidence.tables:
             for row in evidence.triggers[table.oid]:
-                if not row.internal and row.name not in dict(table.expected.triggers):
+                if not row.internal and row.name not in dict(table.expected.triggers) and not _notes_copies(row):
                     how = ", which acts as its owner" if row.definer else ""
                     yield self.found(
                         f"{row.name} on {table.name}",
@@ -65,6 +67,11 @@ class TriggerForeign(Check):
                         "Unless somebody needs it, and it writes rows of the same tenant only.",
                         severity=WARNING if row.definer else None,
                     )
+
+
+def _notes_copies(row: Any) -> bool:
+    """Whether it is ours on a shared table of which tenants' databases have copies, see `sql/copies.py`."""
+    return bool(row.name == copies.TRIGGER and str(row.function).startswith("tenantkit.note_change"))
 
 
 class TriggerEvent(Check):
