@@ -32,13 +32,22 @@ class MainConnection:
     databases too: Django closes what DATABASES lists, and they are not in that list.
     """
 
+    __slots__ = ("__weakref__", "main")
+
+    main: Any
+
     def __init__(self, main: Any) -> None:
-        self.__dict__["main"] = main
+        object.__setattr__(self, "main", main)
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
         """For `isinstance`."""
         return type(self.main)
+
+    @property
+    def __dict__(self) -> Any:  # type: ignore[override]
+        """For what replaces attributes and puts them back, as `unittest.mock` does."""
+        return vars(self._meant())
 
     @property
     def run_on_commit(self) -> list[Any]:
@@ -92,7 +101,7 @@ class MainConnection:
 def _main() -> Any:
     """This thread's connection to the main database, whatever the scope."""
     found: Any = connections[MAIN]
-    return found.__dict__.get("main", found)
+    return found.main if type(found) is MainConnection else found
 
 
 class HomesMixin(_Wrapper):

@@ -43,7 +43,7 @@ class Command(TenantCommand):
         parser.add_argument(
             "--createdb",
             action="store_true",
-            help="Let the system make databases, as tests do. Not in production.",
+            help="Let the system make databases: for tests, and where tenants have databases of their own.",
         )
         parser.add_argument(
             "--print",
