@@ -255,6 +255,7 @@ class Ground(World):
             cursor.execute("SET CONSTRAINTS ALL DEFERRED")
             for table in self._tables():
                 cursor.execute(f"DELETE FROM {table}")
+            cursor.execute("UPDATE public.django_tenantkit_place SET state = 'ready' WHERE state = 'taken'")
 
     def _tables(self) -> list[str]:
         of_tenants = [f"{home}.{table}" for home in self.homes for table in TENANT_TABLES]
