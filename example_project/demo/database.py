@@ -86,14 +86,24 @@ def _new_database(given: Settings) -> Iterator[tuple[Settings, Settings]]:
             {"USER": login, "PASSWORD": result.passwords[login]}
             for login in (result.wanted.roles.application, result.wanted.roles.system)
         ]
-        yield {"NAME": name, **logins[0]}, logins[1]
+        try:
+            yield {"NAME": name, **logins[0]}, logins[1]
+        finally:
+            _drop_databases_of_tenants({**given, **logins[1], "NAME": name}, roles[0])
     finally:
         with _server(given) as admin:
-            of_tenants = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
-            for (made,) in [*admin.execute(of_tenants, [f"{name}_t_"]).fetchall(), (name,)]:
-                admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(made)))
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(database))
             for role in roles:
                 admin.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+
+
+def _drop_databases_of_tenants(system: Settings, owner: str) -> None:
+    """As their owner; the login of DATABASE_URL may have no part in them."""
+    with _server(system) as connected:
+        connected.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(owner)))
+        made = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
+        for (name,) in connected.execute(made, [f"{system['NAME']}_t_"]).fetchall():
+            connected.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth.models import User
-from django.contrib.sites.models import Site
 from django.core.cache import cache
 from django.db import connection
 
@@ -47,6 +46,8 @@ def tenants(db):
             user = User(pk=5, username=NAMES[slug], email=f"{NAMES[slug]}@{slug}.org", is_staff=True, is_superuser=True)
             user.set_password(f"{slug}'s secret")
             user.save()
+            from django.contrib.sites.models import Site  # no app of the other tests, which import this file too
+
             Site.objects.filter(pk=1).update(name=f"{slug}'s site", domain=f"{slug}.example.com")
     return made
 
