@@ -9,7 +9,6 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.utils.functional import LazyObject
 
-from .conf import conf
 from .context import current_scope
 from .exceptions import (
     CrossTenantReference,
@@ -17,7 +16,7 @@ from .exceptions import (
     TenantDeletionRefused,
     TenantsElsewhere,
 )
-from .registry import TableMap, own_field, table_map
+from .registry import TableMap, only_rows, own_field, table_map
 
 
 def tenant_key(field: models.Field[Any, Any], value: Any) -> Any:
@@ -81,7 +80,7 @@ def check_references(objs: Iterable[models.Model], key: Any, tables: TableMap | 
 def check_lives_here(objs: Iterable[models.Model]) -> None:
     """Raise `TenantsElsewhere` where unscoped code writes objects, all of one model, of tenants that have a schema or
     a database: the row with the same key here, if there is one, is somebody else's. Asks the table of tenants."""
-    if current_scope().reason is None or list(conf.ISOLATIONS) == ["row"]:
+    if current_scope().reason is None or only_rows():
         return
     objs = list(objs)
     keys = {key for obj in objs if (key := tenant_of(obj)) is not None}

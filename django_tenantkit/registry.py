@@ -84,6 +84,11 @@ def tenant_field(model: type[models.Model]) -> Any:
     return None
 
 
+def only_rows() -> bool:
+    """Whether all tenants live in shared tables."""
+    return list(conf.ISOLATIONS) == ["row"]
+
+
 def lives_at_home(model: type[models.Model]) -> bool:
     """Whether `model`'s table is one of a tenant's home: it has a tenant field, or its app is one of
     TENANTKIT_TENANT_APPS. The others are shared."""

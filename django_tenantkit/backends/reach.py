@@ -14,12 +14,11 @@ from django.db import models
 from django.db.models.expressions import Col
 from django.db.models.sql.constants import INNER
 
-from ..conf import conf
 from ..context import Scope, current_scope, describe
 from ..exceptions import AcrossDatabases, TenantkitError, TenantsElsewhere
 from ..isolation.copied import is_whole
 from ..isolation.copying import Wanted, bring, holds_copies, is_pushed
-from ..registry import lives_at_home
+from ..registry import lives_at_home, only_rows
 
 #: Django's record of migrations, of which each home has its own.
 _LEDGER = "django_migrations"
@@ -29,7 +28,7 @@ def check_unscoped(connection: Any, scope: Scope, fields: Iterable[Any], *, crea
     """Raise `TenantsElsewhere` where an unscoped statement on tenant tables, given by their tenant fields, would
     leave tenants out that live elsewhere; or would make a row here that belongs there. A migration means the home
     that it is in."""
-    if scope.reason is None or list(conf.ISOLATIONS) == ["row"] or is_system(connection):
+    if scope.reason is None or only_rows() or is_system(connection):
         return
     field = next((field for field in fields if field is not None), None)
     if field is None or (scope.rows_only and not creates):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -55,6 +56,9 @@ class MainConnection:
         callbacks: list[Any] = self.main.group.outermost(self._meant()).run_on_commit
         return callbacks
 
+    def __copy__(self) -> Any:
+        return copy(self._meant())
+
     def _meant(self) -> Any:
         home = current_scope().home
         return connections[home.database] if home is not None and home.database else self.main
@@ -107,8 +111,10 @@ def _main() -> Any:
 class HomesMixin(_Wrapper):
     """Mixin for `DatabaseWrapper` of any PostgreSQL backend."""
 
-    def __new__(cls, settings_dict: dict[str, Any], alias: str = MAIN) -> Any:
+    def __new__(cls, settings_dict: dict[str, Any] | None = None, alias: str = MAIN) -> Any:
         """The main one comes wrapped where tenants have databases, and under two names: see `MainConnection`."""
+        if settings_dict is None:  # copy.copy()
+            return super().__new__(cls)
         if alias == SHARED:
             return _main()
         wrapper: Any = super().__new__(cls)

@@ -11,6 +11,7 @@ from django.db import DatabaseError, connections
 from ...conf import conf
 from ...lifecycle.homes import make_row_home
 from ...lifecycle.migrating.survey import lag, main_connection
+from ...registry import only_rows
 from ..system import as_system
 
 
@@ -42,7 +43,7 @@ class Command(migrate.Command):
 
     def _tell_of_homes(self, alias: str) -> None:
         """Homes of tenants are migrated by another command."""
-        if list(conf.ISOLATIONS) == ["row"] or connections[alias] is not main_connection():
+        if only_rows() or connections[alias] is not main_connection():
             return
         if number := lag():
             which = "1 tenant has a home that lags" if number == 1 else f"{number} tenants have homes that lag"
