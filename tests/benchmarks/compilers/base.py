@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from django.db.backends.postgresql import base
 
+from django_tenantkit.backends.mixins import TenantConnection
 from django_tenantkit.backends.postgresql.base import DatabaseOperations
 
 
-class DatabaseWrapper(base.DatabaseWrapper):
+class DatabaseWrapper(TenantConnection, base.DatabaseWrapper):
     ops_class = DatabaseOperations
