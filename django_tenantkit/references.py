@@ -53,28 +53,28 @@ def tenant_field_to_load(model: type[models.Model], asked: Container[Any], table
 
 def belongs_elsewhere(obj: models.Model, key: Any, tables: TableMap | None = None) -> bool:
     """Whether `obj` belongs to another tenant than the one with `key`. A new or shared object does not."""
-    meta = obj._meta
+    meta, state = obj._meta, _in_memory(obj)
     for attname, field in (tables or table_map(meta.apps)).owners[meta.model]:
         # A child in multi-table inheritance has it in one of its tables where the others were deferred.
-        if (owner := _in_memory(obj).get(attname)) is not None:
+        if (owner := state.get(attname)) is not None:
             return owner != key and bool(tenant_key(field, owner) != key)
     return False
 
 
 def check_references(objs: Iterable[models.Model], key: Any, tables: TableMap | None = None) -> None:
     """Raise `CrossTenantReference` when an object that one of `objs` holds by a foreign key (a generic one too)
-    belongs to another tenant than `key`. Only what is in memory is looked at, once each: no query."""
-    passed = set()
+    belongs to another tenant than `key`. Only what is in memory is looked at: no query."""
+    passed: Any = None
     for obj in objs:
         for name, related in obj._state.fields_cache.items():
-            if id(related) in passed:
+            if related is passed:  # as in rows that are created together
                 continue
             if isinstance(related, models.Model) and belongs_elsewhere(related, key, tables):
                 raise CrossTenantReference(
                     f"{obj._meta.label}.{name} refers to {related._meta.label} {related.pk}, which belongs to another "
                     "tenant."
                 )
-            passed.add(id(related))
+            passed = related
 
 
 def check_lives_here(objs: Iterable[models.Model]) -> None:

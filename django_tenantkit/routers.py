@@ -56,7 +56,8 @@ class TenantRouter:
                 f"{obj1._meta.label} {obj1.pk} and {obj2._meta.label} {obj2.pk} belong to different tenants and "
                 "cannot refer to each other."
             )
-        _refuse_foreign(obj1 if second is None else obj2)
+        if (first if second is None else second) not in (None, current_scope().key):
+            _refuse_foreign(obj1 if second is None else obj2)
         return True if allows_databases() and _is_ours(obj1) and _is_ours(obj2) else None
 
 
