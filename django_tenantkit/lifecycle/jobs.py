@@ -7,6 +7,7 @@ raises it, and a process that was believed dead finds that out before its next s
 
 from __future__ import annotations
 
+import getpass
 import json
 import time
 import traceback
@@ -19,49 +20,90 @@ from uuid import UUID
 from django.db import Error, IntegrityError, router, transaction
 from django.utils import timezone
 
-from ..context import contained, tenant_context
+from ..context import contained, current_scope, tenant_context
 from ..exceptions import JobFailed, TenantkitError
-from ..models import Job, JobState
+from ..models import ENDED, Job, JobState
 
 Step = Callable[[Job], None]
 #: Told after each step: how many are done, of how many, and the name of the last.
 Progress = Callable[[int, int, str], None]
 
 
+#: The kinds of jobs by name.
+KINDS: dict[str, Kind] = {}
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of job: its name in the ledger, the command that resumes it with `--resume UID`, and the
-    error for what cannot be begun."""
+    error for what cannot be begun. One that only reads is given up where it fails: there is nothing to go on with."""
 
     name: str
     command: str
     refused: type[TenantkitError]
+    only_reads: bool = False
+
+    def __post_init__(self) -> None:
+        KINDS[self.name] = self
 
 
 class _TakenUp(Exception):
     """Another process took the job up."""
 
 
-def begin(kind: Kind, slug: str, arguments: dict[str, Any], check: Callable[[], None], *, domain: str = "") -> Job:
-    """Claim `slug` and `domain` for a job, or take up the unfinished one that has the same arguments.
+def begin(
+    kind: Kind,
+    slug: str,
+    arguments: dict[str, Any],
+    check: Callable[[], None],
+    *,
+    domain: str = "",
+    tenant: Any = None,
+) -> Job:
+    """Claim `slug` and `domain` for a job, and `tenant` if it is about one, or take up the unfinished one that has
+    the same arguments.
 
     `check()` raises where the names are taken. It is called after the claim, so that it sees whatever
     a quicker process did; then nothing stays. Raises `kind.refused` when another process is at the
-    job, or an unfinished job with other arguments holds a name.
+    job, or an unfinished job with other arguments holds a name, or any other the tenant.
     """
     arguments = json.loads(json.dumps(arguments))
     if (job := unfinished(kind, slug, arguments, domain)) is not None:
         return _take_up_unfinished(kind, job, check)
     try:
         with transaction.atomic(using=_database()):
-            job = Job.objects.create(kind=kind.name, slug=slug, domain=domain, arguments=arguments)
+            job = Job.objects.create(
+                kind=kind.name, slug=slug, domain=domain, arguments=arguments, tenant=tenant, by=_who()
+            )
             check()
             return job
     except IntegrityError as error:
         if (job := unfinished(kind, slug, arguments, domain)) is not None:
             return _take_up_unfinished(kind, job, check)
+        _refuse_second(kind, tenant)
         check()
         raise kind.refused(f"Another process claimed {slug!r} and gave it up just now. Try again.") from error
+
+
+def _who() -> str:
+    """Who begins a job: the user that is known to act, or whoever runs the program."""
+    user, _ = current_scope().actor()
+    if user is not None:
+        return f"user {user}"
+    with suppress(OSError, KeyError):  # a container may run as a number that has no name
+        return getpass.getuser()
+    return ""
+
+
+def _refuse_second(kind: Kind, tenant: Any) -> None:
+    """Raise where another job is unfinished on the tenant: jobs on one tenant follow each other."""
+    other = Job.objects.filter(tenant=tenant).exclude(state__in=ENDED).first() if tenant is not None else None
+    if other is not None:
+        command = KINDS[other.kind].command if other.kind in KINDS else other.kind
+        raise kind.refused(
+            f"The tenant {tenant.slug!r} has an unfinished job, {other.kind} {other.uid}. Go on with it first: "
+            f"`{command} --resume {other.uid}`."
+        )
 
 
 def _take_up_unfinished(kind: Kind, job: Job, check: Callable[[], None]) -> Job:
@@ -75,7 +117,7 @@ def _take_up_unfinished(kind: Kind, job: Job, check: Callable[[], None]) -> Job:
 def unfinished(kind: Kind, slug: str, arguments: dict[str, Any], domain: str = "") -> Job | None:
     """The unfinished job on `slug` with these very arguments, or None where nothing holds the names.
     Raises `kind.refused` for a job with other arguments: it is resumed by its uid only."""
-    open_jobs = Job.objects.filter(kind=kind.name).exclude(state=JobState.DONE)
+    open_jobs = Job.objects.filter(kind=kind.name).exclude(state__in=ENDED)
     job = open_jobs.filter(slug=slug).first()
     if job is not None and job.arguments == json.loads(json.dumps(arguments)):
         return job
@@ -99,13 +141,13 @@ def find(kind: Kind, uid: UUID | str) -> Job:
 
 
 def take_up(kind: Kind, job: Job) -> Job:
-    """The job, from now on this process's. A finished one is returned as it is. Raises `kind.refused`
+    """The job, from now on this process's. One that has ended is returned as it is. Raises `kind.refused`
     while another process is in the middle of a step."""
     with transaction.atomic(using=_database()):
         mine = Job.objects.select_for_update(skip_locked=True).filter(pk=job.pk).first()
         if mine is None:
             raise kind.refused(f"Job {job.uid} on {job.slug!r} is being done by another process. Wait for its end.")
-        if mine.state != JobState.DONE:
+        if mine.state not in ENDED:
             mine.attempts += 1
             mine.state = JobState.RUNNING
             mine.error = ""
@@ -116,11 +158,11 @@ def take_up(kind: Kind, job: Job) -> Job:
 def run(kind: Kind, job: Job, steps: Mapping[str, Step], progress: Progress | None = None) -> Job:
     """Do the steps that are not done yet, by name and in order, and return the finished job.
 
-    Each runs in one transaction with its entry, inside `job.tenant` once there is one. Raises
-    `JobFailed`, whose cause is the step's error, and `kind.refused` when another process took the job
-    up. Calling it for a finished job does nothing.
+    Each runs in one transaction with its entry, inside `job.tenant` once there is one; what it puts into `job.result`
+    is kept with it. Raises `JobFailed`, whose cause is the step's error, or for a kind that only reads that error
+    itself; and `kind.refused` when another process took the job up. Calling it for a job that has ended does nothing.
     """
-    if job.state == JobState.DONE:
+    if job.state in ENDED:
         return job
     name = ""
     try:
@@ -134,7 +176,9 @@ def run(kind: Kind, job: Job, steps: Mapping[str, Step], progress: Progress | No
             f"Job {job.uid} on {job.slug!r} was taken up by another process, which goes on with it."
         ) from None
     except Exception as error:
-        _record_failure(job)
+        _record_failure(kind, job)
+        if kind.only_reads:
+            raise
         raise JobFailed(
             f"Step {name} of job {job.uid} failed: {type(error).__name__}: {error}. The steps before it are kept. "
             f"Remove the cause, then: `{kind.command} --resume {job.uid}`."
@@ -161,9 +205,12 @@ def _do(job: Job, name: str, step: Step) -> None:
             return
         if step not in _OUTSIDE:
             _run_step(mine, name, step)
+        else:
+            mine.result = job.result
         seconds = round(time.monotonic() - began, 3)
         mine.steps.append({"name": name, "at": timezone.now().isoformat(), "seconds": seconds})
         mine.save()
+    job.result, job.tenant = mine.result, mine.tenant
 
 
 def _run_step(job: Job, name: str, step: Step) -> None:
@@ -187,10 +234,12 @@ def _mine(job: Job) -> Job:
     return mine
 
 
-def _record_failure(job: Job) -> None:
+def _record_failure(kind: Kind, job: Job) -> None:
     with suppress(Error):  # a database out of reach is the failure itself, and the job is resumed all the same
         Job.objects.filter(pk=job.pk, attempts=job.attempts).update(
-            state=JobState.FAILED, error=traceback.format_exc(), updated_at=timezone.now()
+            state=JobState.GIVEN_UP if kind.only_reads else JobState.FAILED,
+            error=traceback.format_exc(),
+            updated_at=timezone.now(),
         )
 
 

@@ -3,12 +3,13 @@
 from ..fields import TenantField, TenantReference, uuid7
 from .base import TenantModel
 from .domain import AbstractDomain, Domain
-from .jobs import Job, JobState
+from .jobs import ENDED, Job, JobState
 from .membership import Membership
 from .places import MigrationState, Place, PlaceState
 from .tenant import AbstractTenant, Tenant, TenantIsolation, TenantStatus, get_domain_model, get_tenant_model
 
 __all__ = [
+    "ENDED",
     "AbstractDomain",
     "AbstractTenant",
     "Domain",

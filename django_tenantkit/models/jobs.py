@@ -17,14 +17,20 @@ class JobState(models.TextChoices):
     RUNNING = "running"
     FAILED = "failed"
     DONE = "done"
+    GIVEN_UP = "given up"
+
+
+#: States in which nobody goes on with a job.
+ENDED = (JobState.DONE, JobState.GIVEN_UP)
 
 
 class Job(models.Model):
     """A long job on one tenant. `steps` lists the steps that are done: name, when, seconds. A job that
     is not done is called again by its `uid` or with the same arguments, and goes on after them.
 
-    An unfinished job holds its `slug` and `domain`: no other of its kind can claim them. `attempts`
-    counts who took it up, and only the last one may go on with it.
+    An unfinished job holds its `slug` and `domain`: no other of its kind can claim them; and its `tenant`: no other
+    job of any kind is begun on it. `attempts` counts who took it up, and only the last one may go on with it. `by` is
+    who began it, and `result` what came of it: numbers of rows, checksums.
     """
 
     uid: models.UUIDField[Any, Any] = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -38,6 +44,8 @@ class Job(models.Model):
     )
     steps: models.JSONField[Any, Any] = models.JSONField(default=list)
     attempts: models.PositiveIntegerField[Any, int] = models.PositiveIntegerField(default=1)
+    by: models.CharField[Any, Any] = models.CharField(max_length=150, blank=True)
+    result: models.JSONField[Any, Any] = models.JSONField(default=dict)
     error: models.TextField[Any, Any] = models.TextField(blank=True)
     created_at: models.DateTimeField[Any, datetime] = models.DateTimeField(auto_now_add=True)
     updated_at: models.DateTimeField[Any, datetime] = models.DateTimeField(auto_now=True)
@@ -47,13 +55,18 @@ class Job(models.Model):
         constraints = (
             models.UniqueConstraint(
                 fields=["kind", "slug"],
-                condition=~models.Q(state="done"),
+                condition=~models.Q(state__in=["done", "given up"]),
                 name="tenantkit_one_open_job",
             ),
             models.UniqueConstraint(
                 fields=["kind", "domain"],
-                condition=~models.Q(state="done") & ~models.Q(domain=""),
+                condition=~models.Q(state__in=["done", "given up"]) & ~models.Q(domain=""),
                 name="tenantkit_one_open_claim",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant"],
+                condition=~models.Q(state__in=["done", "given up"]),
+                name="tenantkit_one_job_at_a_time",
             ),
         )
 

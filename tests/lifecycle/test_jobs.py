@@ -10,6 +10,7 @@ import pytest
 from django.db import connection, connections
 
 from django_tenantkit.conf import conf
+from django_tenantkit.context import tenant_context, unscoped
 from django_tenantkit.exceptions import JobFailed, ProvisioningRefused
 from django_tenantkit.lifecycle import jobs
 from django_tenantkit.lifecycle.provision import PROVISION, provision, resume
@@ -170,3 +171,64 @@ class TestTwoAtOnce:
 def _arguments(slug: str) -> dict[str, Any]:
     empty = {"plan": "", "settings": {}, "domain": "", "domain_verified": False, "admin_email": ""}
     return {"name": slug, "isolation": "row", "database": "", **empty}
+
+
+class Refused(ProvisioningRefused):
+    pass
+
+
+MOVE = jobs.Kind("test_move", "test_move", Refused)
+READ = jobs.Kind("test_read", "test_read", Refused, only_reads=True)
+
+
+def begin_on(tenant: Tenant, kind: jobs.Kind, **arguments: Any) -> Job:
+    with unscoped(reason="test"):
+        return jobs.begin(kind, tenant.slug, arguments, lambda: None, tenant=tenant)
+
+
+def test_one_job_at_a_time_on_a_tenant(tenant: Tenant) -> None:
+    first = begin_on(tenant, MOVE)
+    with pytest.raises(Refused, match=f"unfinished job, test_move {first.uid}.*`test_move --resume {first.uid}`"):
+        begin_on(tenant, READ)
+
+
+def test_a_job_says_who_began_it(tenant: Tenant) -> None:
+    with tenant_context(tenant, user=7):
+        job = jobs.begin(MOVE, tenant.slug, {}, lambda: None, tenant=tenant)
+    assert job.by == "user 7"
+
+
+def test_what_a_step_found_out_is_kept_with_it(tenant: Tenant) -> None:
+    def count(job: Job) -> None:
+        job.result["rows"] = 3
+
+    with unscoped(reason="test"):
+        jobs.run(MOVE, begin_on(tenant, MOVE), {"count": count})
+        assert Job.objects.get().result == {"rows": 3}
+
+
+def test_what_a_step_outside_of_transactions_found_out_is_kept_too(tenant: Tenant) -> None:
+    @jobs.outside_transactions
+    def count(job: Job) -> None:
+        job.result["rows"] = 3
+
+    with unscoped(reason="test"):
+        jobs.run(MOVE, begin_on(tenant, MOVE), {"count": count})
+        assert Job.objects.get().result == {"rows": 3}
+
+
+def test_a_job_that_only_reads_is_given_up_where_it_fails(tenant: Tenant) -> None:
+    def fail(job: Job) -> None:
+        raise ZeroDivisionError
+
+    job = begin_on(tenant, READ)
+    with unscoped(reason="test"), pytest.raises(ZeroDivisionError):
+        jobs.run(READ, job, {"fail": fail})
+    with unscoped(reason="test"):
+        assert Job.objects.get().state == JobState.GIVEN_UP
+
+
+def test_a_job_that_was_given_up_holds_nothing(tenant: Tenant) -> None:
+    with unscoped(reason="test"):
+        Job.objects.filter(pk=begin_on(tenant, READ).pk).update(state=JobState.GIVEN_UP)
+    assert begin_on(tenant, READ).state == JobState.RUNNING
