@@ -57,7 +57,7 @@ class MakeTenantModel(Operation):
     in a migration with `atomic = False`, rows are filled in batches and the key is built while the table is in use.
 
     Raises `TenantkitError` where rows are left without a tenant, and changes nothing then (outside of a
-    transaction: what was filled stays so).
+    transaction what was done stays so, and the operation goes on with it when it is run again).
     """
 
     reversible = True
@@ -134,7 +134,7 @@ class MakeTenantModel(Operation):
         throughs = _throughs(shared, filled)
         editor.throughs_follow = True
         for before, after in throughs:
-            editor.add_field(before, _nullable(tenant_field(after)))
+            self._add_field(editor, before, _nullable(tenant_field(after)))
         self._change_column(editor, shared, empty)
         editor.throughs_follow = False
         self._fill(editor, stages.empty.apps, empty)
@@ -156,6 +156,8 @@ class MakeTenantModel(Operation):
         if not self.allow_migrate_model(editor.connection.alias, guarded):
             return
         editor.remove_constraint(guarded, policy_of(guarded))
+        if editor.connection.vendor == "postgresql":
+            editor.open_table(guarded)
         for _, through in _throughs(shared, filled):
             editor.remove_constraint(through, policy_of(through))
             editor.remove_field(through, tenant_field(through))
@@ -166,11 +168,20 @@ class MakeTenantModel(Operation):
         """Add, alter or remove the column, whatever leads from one stage to the next."""
         old, new = (_field(model, self.field_name) for model in (before, after))
         if old is None:
-            editor.add_field(before, new)
+            self._add_field(editor, before, new)
         elif new is None:
             editor.remove_field(before, old)
         else:
             editor.alter_field(before, old, new)
+
+    def _add_field(self, editor: Any, model: Model, field: Any) -> None:
+        """Add a column, unless an attempt that failed outside of a transaction has done so."""
+        if self.concurrently and not editor.collect_sql:
+            with editor.connection.cursor() as cursor:
+                found = editor.connection.introspection.get_table_description(cursor, model._meta.db_table)
+            if field.column in {column.name for column in found}:
+                return
+        editor.add_field(model, field)
 
     def _fill(self, editor: Any, apps: Any, model: Model) -> None:
         with unscoped(reason=f"migration: {self.describe()}"):
@@ -194,6 +205,13 @@ class MakeTenantModel(Operation):
                 if not cursor.rowcount:
                     return
 
+    def _drop_half_made(self, editor: Any, table: str) -> None:
+        with editor.connection.cursor() as cursor:
+            cursor.execute(filling.HALF_MADE, [table])
+            found = [name for (name,) in cursor.fetchall()]
+        for name in found:
+            editor.execute(f"DROP INDEX CONCURRENTLY {name}", params=None)
+
     @contextmanager
     def _gently(self, editor: Any, *closing: Model) -> Iterator[None]:
         """Build keys concurrently, and let nobody wait while the tables are read for empty tenants."""
@@ -201,6 +219,8 @@ class MakeTenantModel(Operation):
             yield
             return
         quote = editor.quote_name
+        for model in closing:
+            self._drop_half_made(editor, quote(model._meta.db_table))
         promises = [
             (quote(model._meta.db_table), quote(constraint_name(model._meta.db_table, [], "_tenant_filled")), field)
             for model in closing

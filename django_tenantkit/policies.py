@@ -124,11 +124,11 @@ class TenantPolicy(BaseConstraint):
         return "; ".join(self.creation(model, schema_editor.connection)) or None
 
     def remove_sql(self, model: Any, schema_editor: Any) -> Any:
-        """The statements that take the guard away, as one text."""
+        """The statements that take the policies away, as one text; the table stays shut."""
         if schema_editor.connection.vendor != "postgresql":
             return None
         table = schema_editor.quote_name(model._meta.db_table)
-        return "; ".join(sql.disable(table))
+        return "; ".join(sql.shut(table))
 
     def validate(self, model: Any, instance: Any, exclude: Collection[str] | None = None, using: str = "") -> None:
         """Nothing that forms could say: whose row it is, is not theirs to choose."""

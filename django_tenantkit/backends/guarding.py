@@ -46,16 +46,29 @@ class GuardingSchemaEditor(ReferencingSchemaEditor):
             return
         if model._meta.db_table not in self._made or constraint.shares_rows_of_nobody:
             self._bind(model)
+        self._unguard(model)  # it may have been left shut
         self._guard(model, constraint)
         for through in automatic_throughs(model):
             if through._meta.db_table not in self._made:
                 self._guard_again(through)
 
     def remove_constraint(self, model: Model, constraint: Any) -> None:
-        """Remove a constraint. The key and the references of the table stay as long as the tenant's column."""
+        """Remove a constraint. The key and the references of the table stay as long as the tenant's column, and
+        without its policy the table is shut: nobody but its owner sees rows until another one is added."""
         if not isinstance(constraint, TenantPolicy):
             super().remove_constraint(model, constraint)  # type: ignore[misc]
             return
+        for statement in sql.shut(self.quote_name(model._meta.db_table)):
+            self.execute(statement, params=None)
+
+    def remove_field(self, model: Model, field: Any) -> None:
+        """Remove a column. With the tenant's the table is one of all tenants."""
+        if getattr(field, "names_the_tenant", False):
+            self.open_table(model)
+        super().remove_field(model, field)
+
+    def open_table(self, model: Model) -> None:
+        """Leave a table without any guard, as one that all tenants share."""
         for statement in sql.disable(self.quote_name(model._meta.db_table)):
             self.execute(statement, params=None)
 

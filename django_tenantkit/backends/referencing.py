@@ -39,6 +39,7 @@ class ReferencingSchemaEditor:
 
     sql_create_key = "ALTER TABLE %(table)s ADD CONSTRAINT %(name)s UNIQUE (%(columns)s)"
     sql_create_key_index = "CREATE UNIQUE INDEX CONCURRENTLY %(name)s ON %(table)s (%(columns)s)"
+    sql_delete_key_index = "DROP INDEX CONCURRENTLY IF EXISTS %(name)s"  # one that an attempt could not finish
     sql_use_key_index = "ALTER TABLE %(table)s ADD CONSTRAINT %(name)s UNIQUE USING INDEX %(name)s"
     sql_delete_key = "ALTER TABLE %(table)s DROP CONSTRAINT %(name)s CASCADE"
     sql_rename_key = "ALTER INDEX IF EXISTS %(old)s RENAME TO %(new)s"
@@ -169,7 +170,7 @@ class ReferencingSchemaEditor:
             "name": self.quote_name(key.name),
             "columns": self._columns(key.columns),
         }
-        concurrently = (self.sql_create_key_index, self.sql_use_key_index)
+        concurrently = (self.sql_delete_key_index, self.sql_create_key_index, self.sql_use_key_index)
         for template in concurrently if self.builds_concurrently else (self.sql_create_key,):
             self.execute(template % parts, params=None)
 
@@ -203,8 +204,9 @@ class ReferencingSchemaEditor:
             if not with_tenant and led and not plain:  # those led by the tenant go with its column
                 name = self._create_index_name(model._meta.db_table, [field.column])
                 self.execute(self._create_index_sql(model, fields=[field], name=name, **options), params=None)
-            if with_tenant and plain and not led:
-                self.execute(self._create_index_sql(model, fields=[field], **options), params=None)
+            if with_tenant and plain:
+                if not led:
+                    self.execute(self._create_index_sql(model, fields=[field], **options), params=None)
                 for name in plain:
                     self.execute(self._delete_index_sql(model, name, **options), params=None)
 
@@ -217,13 +219,13 @@ class ReferencingSchemaEditor:
 
     def _reference(self, model: Model, field: Any) -> TenantForeignKey | None:
         """The reference within the tenant that a field is, unless plain ones are wanted."""
-        if self._plain or not isinstance(field, models.ForeignKey) or not _has_constraint(field):
+        if self._plain or not isinstance(field, models.ForeignKey) or not getattr(field, "db_constraint", False):
             return None
         return TenantForeignKey.of(_home(model, field), field)
 
     def _checked(self, model: Model, field: Any) -> CheckedForeignKey | None:
         """The reference from or to shared rows of tenants that a field is, unless plain ones are wanted."""
-        if self._plain or not isinstance(field, models.ForeignKey) or not _has_constraint(field):
+        if self._plain or not isinstance(field, models.ForeignKey) or not getattr(field, "db_constraint", False):
             return None
         return CheckedForeignKey.of(_home(model, field), field)
 
@@ -240,6 +242,8 @@ class ReferencingSchemaEditor:
         right = [name for name in found if found[name] == columns and name.endswith(CHECKED) == checked]
         if not right:
             self._add_reference(field)
+        elif self.builds_concurrently:  # an attempt before this one may have ended in front of it
+            self._prove_reference(field, self.quote_name(right[0]))
         self._drop_references(field, [name for name in found if name not in right])
 
     def _do_deferred(self, concerned: Callable[[Statement], bool]) -> None:
@@ -261,10 +265,14 @@ class ReferencingSchemaEditor:
         """Add a foreign key to a table in use: its rows are compared while others read and write."""
         self._refuse_blind(field)
         statement = self._create_fk_sql(field.model, field, FK_SUFFIX)
-        validate = Statement(self.sql_validate, table=statement.parts["table"], name=statement.parts["name"])
         statement.template = statement.template.replace("%(deferrable)s", "%(deferrable)s NOT VALID")
         self.execute(statement, params=None)
-        self.execute(validate, params=None)
+        self._prove_reference(field, statement.parts["name"])
+
+    def _prove_reference(self, field: Any, name: Any) -> None:
+        """Compare the rows that were there before a reference with it; nothing where that was done."""
+        table = self.quote_name(field.model._meta.db_table)
+        self.execute(self.sql_validate % {"table": table, "name": name}, params=None)
         if (check := self._checked(field.model, field)) is not None:
             target = field.target_field
             names = (field.model._meta.db_table, check.column, check.tenant)
@@ -335,7 +343,7 @@ class ReferencingSchemaEditor:
         return found
 
     def _names(self, model: Model, *args: Any, **kwargs: Any) -> list[str]:
-        """The names of constraints on exactly these columns."""
+        """Of constraints on exactly these columns."""
         return super()._constraint_names(model, *args, **kwargs)  # type: ignore[misc, no-any-return]
 
     def _inline(self, model: Model, field: Any) -> str:
@@ -375,10 +383,6 @@ def _names_tenant(field: Any) -> bool:
 def _binds(field: Any) -> bool:
     """Whether every row of its table has a tenant because of a field."""
     return _names_tenant(field) and not field.null
-
-
-def _has_constraint(field: Any) -> bool:
-    return bool(field.db_constraint)
 
 
 def _makes(statement: Any, field: Any) -> bool:

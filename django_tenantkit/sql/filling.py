@@ -42,15 +42,19 @@ def count_nobodys(table: str, column: str) -> str:
 def promise_not_null(table: str, name: str, column: str) -> list[str]:
     """The statements after which SET NOT NULL need not read the table under its lock."""
     return [
+        drop_promise(table, name),
         f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({column} IS NOT NULL) NOT VALID",
         f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}",
     ]
 
 
 def drop_promise(table: str, name: str) -> str:
-    """The statement that removes what they made."""
-    return f"ALTER TABLE {table} DROP CONSTRAINT {name}"
+    """The statement that removes what they made, if it is there."""
+    return f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}"
 
+
+#: The indexes of a table that a program was building when it ended, by quoted name.
+HALF_MADE = "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = to_regclass(%s) AND NOT indisvalid"
 
 #: Pending events of what was written keep PostgreSQL from altering a table.
 SETTLE = "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED"

@@ -109,6 +109,11 @@ def enable(table: str) -> str:
     return f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"
 
 
+def shut(table: str) -> list[str]:
+    """The statements after which only the owner sees rows."""
+    return [statement for statement in remove(table) if f" {OWNER} " not in statement]
+
+
 def disable(table: str) -> list[str]:
     """The statements that leave a table as PostgreSQL makes them."""
     return [

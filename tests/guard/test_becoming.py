@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
 from typing import Any
 
 import pytest
@@ -184,6 +187,62 @@ def test_while_the_table_is_in_use(regions: Project) -> None:
     regions.operate(MakeTenantModel("Region", "home", concurrently=True), atomic=False)
     assert catalog() == made
     assert rows("application", "SELECT name FROM guarded_region", ACME) == ["a", "a2"]
+
+
+class Killed(Exception):
+    """Stands for whatever ends a program in the middle."""
+
+
+@contextmanager
+def ends_before(statement: int | str) -> Iterator[None]:
+    """The statement of that number among those that change something, counted from 1, or the first one that begins
+    so, is not sent, nor is any after it."""
+    sent = 0
+
+    def send(execute: Any, query: Any, *arguments: Any) -> Any:
+        nonlocal sent
+        if str(query).lstrip().startswith("SELECT"):
+            return execute(query, *arguments)
+        sent += 1
+        if sent >= statement if isinstance(statement, int) else str(query).startswith(statement):
+            raise Killed
+        return execute(query, *arguments)
+
+    with connection.execute_wrapper(send):
+        yield
+
+
+@pytest.mark.parametrize("step", range(4))
+def test_where_it_ended_in_the_middle_it_goes_on(regions: Project, step: int) -> None:
+    becomes = MakeTenantModel("Region", "home", concurrently=True)
+    regions.operate(becomes, atomic=False)
+    made = catalog()
+    for statement in count(step + 1, 12):
+        regions.back()
+        try:
+            with ends_before(statement):
+                regions.operate(becomes, atomic=False)
+            break
+        except Killed:
+            connection.close()
+        regions.operate(becomes, atomic=False)
+        assert (statement, catalog()) == (statement, made)
+    assert statement > 60
+    assert rows("application", "SELECT name FROM guarded_region", ACME) == ["a", "a2"]
+
+
+def test_an_index_that_was_being_built_is_built_again(regions: Project) -> None:
+    becomes = MakeTenantModel("Region", "home", concurrently=True)
+    regions.operate(becomes, atomic=False)
+    made = catalog()
+    regions.back()
+    with suppress(Killed), ends_before('DROP INDEX CONCURRENTLY IF EXISTS "guarded_region_country_id'):
+        regions.operate(becomes, atomic=False)
+    with superuser() as admin:
+        index = "guarded_region_tenant_id_country_id_f7174196"
+        admin.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass", [index])
+    regions.operate(becomes, atomic=False)
+    assert catalog() == made
 
 
 def test_while_the_table_is_in_use_there_is_no_transaction(regions: Project) -> None:

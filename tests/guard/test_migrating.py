@@ -390,6 +390,25 @@ def test_tables_are_changed_in_the_migration_that_makes_them(project: Project, n
     assert catalog()["guard"] == []
 
 
+def test_between_two_policies_a_table_is_shut(project: Project) -> None:
+    project.operate(
+        *project_operations(project, party()), migrations.RemoveConstraint("order", "guarded_order_tenant_policy")
+    )
+    assert "('guarded_order', True, True)" in catalog()["guard"]
+    assert set(policies("guarded_order")) == {"tenantkit_owner"}
+
+
+def test_a_policy_that_is_added_again_guards_as_before(project: Project) -> None:
+    project.migrate(party())
+    before = catalog()
+    policy = TenantPolicy(name="guarded_order_tenant_policy")
+    project.operate(
+        migrations.RemoveConstraint("order", "guarded_order_tenant_policy"),
+        migrations.AddConstraint("order", policy),
+    )
+    assert catalog() == before
+
+
 def test_a_new_model_can_have_the_name_of_a_renamed_one(project: Project) -> None:
     project.migrate(party())
     project.migrate(renamed_model())
