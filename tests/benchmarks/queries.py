@@ -104,6 +104,7 @@ def writes(tenant: Tenant, alias: str) -> dict[str, Case]:
     with tenant_context(tenant):
         row = scoped.get(name="Customer 7")
     twin, key = hand.get(pk=row.pk), row.pk
+    owner = type(tenant)._base_manager.using("plain").get(pk=tenant.pk)
     words = {"name": "New", "email": "new@example.com", "city": "Utrecht"}
     bill = {"number": "1", "amount": 1}
     fifty = range(50)
@@ -115,7 +116,7 @@ def writes(tenant: Tenant, alias: str) -> dict[str, Case]:
         "save of a row": Case(twin.save, row.save),
         "create": Case(lambda: hand.create(tenant=tenant, **words), lambda: scoped.create(**words)),
         "create with a reference": Case(
-            lambda: bills_by_hand.create(tenant_id=tenant.pk, customer=twin, **bill),
+            lambda: bills_by_hand.create(tenant=owner, customer=twin, **bill),
             lambda: bills.create(customer=row, **bill),
         ),
         "Model(...)": Case(lambda: PlainCustomer(**words), lambda: Customer(**words)),
@@ -124,9 +125,7 @@ def writes(tenant: Tenant, alias: str) -> dict[str, Case]:
             lambda: scoped.bulk_create([Customer(**words) for _ in fifty]),
         ),
         "bulk_create of 50 with references": Case(
-            lambda: bills_by_hand.bulk_create(
-                [PlainInvoice(tenant_id=tenant.pk, customer=twin, **bill) for _ in fifty]
-            ),
+            lambda: bills_by_hand.bulk_create([PlainInvoice(tenant=owner, customer=twin, **bill) for _ in fifty]),
             lambda: bills.bulk_create([Invoice(customer=row, **bill) for _ in fifty]),
         ),
     }
