@@ -9,15 +9,19 @@ from __future__ import annotations
 import hashlib
 import inspect
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import django
 import pytest
 from django.apps.registry import Apps
 from django.contrib.contenttypes.fields import GenericRelation
 from django.contrib.contenttypes.models import ContentTypeManager
+from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.backends.postgresql import base as postgresql
 from django.db.backends.postgresql import introspection, schema
 from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.state import ModelState
@@ -26,6 +30,8 @@ from django.db.models.base import Model
 from django.db.models.fields import related
 from django.db.models.fields.related_descriptors import ForwardManyToOneDescriptor
 from django.db.models.sql import compiler, datastructures, query, subqueries
+from django.db.utils import ConnectionHandler
+from django.utils.connection import BaseConnectionHandler
 
 from django_tenantkit.backends.guarding import GuardingSchemaEditor
 from django_tenantkit.backends.mixins import TenantSchemaEditor
@@ -77,6 +83,16 @@ SOURCES = {
     "DatabaseIntrospection.get_relations": (introspection.DatabaseIntrospection.get_relations, "a267f2f57152"),
     "ModelState.from_model": (ModelState.from_model, "de1b9f427bfb"),
     "create_altered_constraints": (MigrationAutodetector.create_altered_constraints, "85ba7cc6f6a9"),
+    # Where blocks begin and end, and connections are made and found: `backends/postgresql/together.py`, `homes.py`.
+    "Atomic.__enter__": (transaction.Atomic.__enter__, "1cccb72ad29b"),
+    "Atomic.__exit__": (transaction.Atomic.__exit__, "6c52b1e68d7d"),
+    "BaseDatabaseWrapper.connect": (BaseDatabaseWrapper.connect, "65ad70c3f9c2"),
+    "BaseDatabaseWrapper.close": (BaseDatabaseWrapper.close, "273787740ca0"),
+    "BaseDatabaseWrapper.set_autocommit": (BaseDatabaseWrapper.set_autocommit, "4e91610fe9d8"),
+    "BaseDatabaseWrapper.on_commit": (BaseDatabaseWrapper.on_commit, "3eb44439e2c5"),
+    "PostgreSQL's _nodb_cursor": (postgresql.DatabaseWrapper._nodb_cursor, "ec0b8ac38a31"),
+    "BaseConnectionHandler.__getitem__": (BaseConnectionHandler.__getitem__, "e2f3bd9b8a64"),
+    "ConnectionHandler.create_connection": (ConnectionHandler.create_connection, "35d3e488ca4d"),
     # Where foreign keys, indexes and constraints are made, looked for and removed.
     "table_sql": (BaseDatabaseSchemaEditor.table_sql, "53df43063711"),
     "create_model": (BaseDatabaseSchemaEditor.create_model, "8e37abbc2c97"),
@@ -128,6 +144,8 @@ def test_django_has_not_changed_under_us(name):
         (BaseDatabaseOperations, "on_conflict_suffix_sql"),
         (BaseDatabaseOperations, "fetch_returned_insert_columns"),
         (BaseDatabaseWrapper, "on_commit"),
+        (BaseDatabaseWrapper, "_close"),
+        (postgresql.DatabaseWrapper, "_configure_role"),
         (BaseDatabaseSchemaEditor, "_constraint_names"),
     ],
 )
@@ -159,3 +177,69 @@ def test_our_schema_editor_replaces_what_it_means_to():
         if callable(value) and name.startswith("_") and hasattr(schema.DatabaseSchemaEditor, name)
     }
     assert private - {"__init__"} == meant
+
+
+class Told:
+    """A connection that notes what a block asks of it, in order."""
+
+    def __init__(self) -> None:
+        self.in_atomic_block = self.needs_rollback = self.closed_in_transaction = False
+        self.commit_on_exit = True
+        self.savepoint_ids: list[Any] = []
+        self.atomic_blocks: list[Any] = []
+        self.asked: list[str] = []
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if "asked" in vars(self) and name == "in_atomic_block":
+            self.asked.append(f"in a block: {value}")
+        vars(self)[name] = value
+
+    def get_autocommit(self) -> bool:
+        return True
+
+    def set_autocommit(self, autocommit: bool, **force: bool) -> None:
+        self.asked.append(f"autocommit {autocommit} {sorted(force)}")
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *sids: self.asked.append(f"{name}{sids or ''}")
+
+
+BEGUN = ["autocommit False ['force_begin_transaction_with_broken_autocommit']", "in a block: True"]
+
+
+@pytest.mark.parametrize(
+    ("error", "ended"),
+    [
+        (None, ["in a block: False", "commit", "autocommit True []"]),
+        (ValueError(), ["in a block: False", "rollback", "autocommit True []"]),
+    ],
+)
+def test_a_block_asks_the_connection_in_this_order(error: Exception | None, ended: list[str]) -> None:
+    told = Told()
+    told.savepoint = lambda: "s"
+    with patch.object(transaction, "get_connection", lambda using: told):
+        outer, inner = transaction.atomic(), transaction.atomic()
+        outer.__enter__()
+        inner.__enter__()
+        assert (told.asked, told.savepoint_ids, told.atomic_blocks) == (BEGUN, ["s"], [outer, inner])
+        inner.__exit__(error and type(error), error, None)
+        last = ["savepoint_rollback('s',)", "savepoint_commit('s',)"] if error else ["savepoint_commit('s',)"]
+        assert told.asked[len(BEGUN) :] == last
+        del told.asked[:]
+        outer.__exit__(error and type(error), error, None)
+    assert (told.asked, told.atomic_blocks) == (ended, [])
+
+
+def test_a_block_whose_connection_was_closed_says_only_that_it_is_over() -> None:
+    told = Told()
+    with patch.object(transaction, "get_connection", lambda using: told), transaction.atomic():
+        told.closed_in_transaction = True
+    assert (told.asked[len(BEGUN) :], told.connection) == (["in a block: False"], None)
+
+
+def test_connections_are_kept_by_alias_for_each_thread() -> None:
+    made = object()
+    connections["tenantkit_test"] = made
+    assert connections._connections.tenantkit_test is made
+    del connections["tenantkit_test"]
+    assert not hasattr(connections._connections, "tenantkit_test")

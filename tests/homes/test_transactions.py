@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import IntegrityError, connection, connections, transaction
+from django.db import Error, IntegrityError, connection, connections, transaction
 from django.http import HttpResponse
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django_tenantkit import carry_tenant, get_current_tenant, tenant_context, unscoped
 from django_tenantkit.isolation.entries import SHARED
 from django_tenantkit.testing.tenants import make_tenant
-from tests.databases import ISOLATION, WITH_DATABASES
+from tests.databases import ISOLATION, WITH_DATABASES, as_admin
 from tests.testapp.models import Customer, Invoice, Plan, Product, Region
 
 pytestmark = pytest.mark.skipif(ISOLATION not in WITH_DATABASES, reason="runs with TENANTKIT_TEST_ISOLATION=database")
@@ -320,3 +320,94 @@ def test_and_rolls_it_back(acme: Any, settings: Any) -> None:
     with tenant_context(acme):
         assert names(Customer) == []
     assert not connection.in_atomic_block
+
+
+def end_session(alias: str) -> None:
+    """The server ends the session of a connection, as it does when it is stopped."""
+    pid = connections[alias].connection.info.backend_pid
+    with as_admin() as admin:
+        admin.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+
+
+LOSSES = {"closed": lambda alias: connections[alias].close(), "ended by the server": end_session}
+
+
+@pytest.mark.django_db(transaction=True)
+class TestLost:
+    """A connection that is lost in a block ends that block, and nothing that comes after it."""
+
+    @pytest.mark.parametrize("lose", LOSSES)
+    @pytest.mark.parametrize("whose", ["the tenant's", "the main one"])
+    @pytest.mark.parametrize("first", [Customer, Region])
+    @pytest.mark.parametrize("fails", [True, False])
+    def test_what_comes_after_the_block_is_committed(
+        self, acme: Any, whose: str, lose: str, first: Any, fails: bool
+    ) -> None:
+        alias = acme.home.database if whose == "the tenant's" else SHARED
+        with tenant_context(acme):
+            with pytest.raises((Broken, Error)), transaction.atomic(using=SHARED if first is Region else None):
+                for model in (Customer, Region)[:: 1 if first is Customer else -1]:
+                    model.objects.create(name="lost")
+                LOSSES[lose](alias)
+                if fails:
+                    raise Broken
+                with connections[alias].cursor() as cursor:
+                    cursor.execute("SELECT 1")
+            Customer.objects.create(name="kept")
+            Region.objects.create(name="kept")
+        connections[acme.home.database].close()
+        connections[SHARED].close()
+        with tenant_context(acme):
+            assert (names(Customer), names(Region)) == (["kept"], ["kept"])
+
+    @pytest.mark.parametrize("lose", LOSSES)
+    def test_a_lost_part_of_a_block_is_noticed_when_it_ends(self, acme: Any, lose: str) -> None:
+        with tenant_context(acme):
+            with pytest.raises(Error), transaction.atomic():
+                Customer.objects.create(name="lost")
+                Region.objects.create(name="lost")
+                LOSSES[lose](SHARED)
+            assert (names(Customer), names(Region)) == ([], [])
+
+
+class TestDurable:
+    @both
+    def test_it_is_refused_inside_a_block_of_the_main_database(self, acme: Any, real: bool) -> None:
+        with (
+            transaction.atomic(),
+            tenant_context(acme),
+            pytest.raises(RuntimeError, match="durable"),
+            transaction.atomic(durable=True),
+        ):
+            pytest.fail("an outer block is open")
+
+    @both
+    def test_and_the_main_databases_inside_one_of_the_tenant(self, acme: Any, real: bool) -> None:
+        with (
+            tenant_context(acme),
+            transaction.atomic(),
+            pytest.raises(RuntimeError, match="durable"),
+            transaction.atomic(using=SHARED, durable=True),
+        ):
+            pytest.fail("an outer block is open")
+
+    @both
+    def test_outermost_it_is_an_ordinary_block(self, acme: Any, real: bool) -> None:
+        for _ in range(2):
+            with tenant_context(acme), transaction.atomic(durable=True):
+                Customer.objects.create(name="kept")
+                Region.objects.create(name="kept")
+                with transaction.atomic(using=SHARED):
+                    Region.objects.create(name="inner")
+        with tenant_context(acme):
+            assert (names(Customer), names(Region)) == (["kept"] * 2, ["inner", "inner", "kept", "kept"])
+
+    @pytest.mark.django_db(transaction=True)
+    def test_a_block_that_failed_is_not_open_any_more(self, acme: Any) -> None:
+        with tenant_context(acme):
+            with pytest.raises(Broken), transaction.atomic():
+                connection.close()
+                raise Broken
+            with transaction.atomic(durable=True):
+                Customer.objects.create(name="kept")
+            assert names(Customer) == ["kept"]

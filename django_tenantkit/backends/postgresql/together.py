@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
+from django.db import Error, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ...context import tenant_context
@@ -45,6 +45,8 @@ class Group:
 
     def __init__(self) -> None:
         self.levels: list[Level] = []
+        #: The blocks that code is in, on whichever connection: what is durable looks for one outside of it.
+        self.blocks: list[Any] = []
         #: The connections to databases of tenants, by alias.
         self.homes: dict[str, Any] = {}
         #: Whether the statement that is being sent changes rows of which there are copies, and how often one did.
@@ -115,9 +117,17 @@ class Group:
             follower = self._ended.pop()
             if follower.closed_in_transaction:
                 follower.connection = None
-            else:
+                continue
+            try:
                 with tenant_context(None):
                     follower.set_autocommit(True)
+            except Error:  # it was lost: the others become idle all the same
+                follower.close()
+
+    def lost(self, wrapper: Any) -> None:
+        """`wrapper` was closed in its block, which is over: Django asks it for no rollback."""
+        self.ends(wrapper, None, commits=False)
+        self.release()
 
     def _finish(self, ending: list[Level], *, commits: bool) -> None:
         for level in reversed(ending):
@@ -196,6 +206,7 @@ class TogetherMixin(_Wrapper):
     used = 0
     seen = 0
     is_pushing = False
+    closed_in_transaction = False
     _in_atomic_block = False
 
     @property
@@ -208,6 +219,20 @@ class TogetherMixin(_Wrapper):
     @in_atomic_block.setter
     def in_atomic_block(self, value: bool) -> None:
         self._in_atomic_block = value
+        if self.group is not None and not value and self.closed_in_transaction:
+            self.group.lost(self)
+
+    @property
+    def atomic_blocks(self) -> list[Any]:
+        """The blocks of the group, the innermost last. They end in that order, whichever connection each is of."""
+        return self._atomic_blocks if self.group is None else self.group.blocks
+
+    @atomic_blocks.setter
+    def atomic_blocks(self, value: list[Any]) -> None:
+        if self.group is None:
+            self._atomic_blocks = value
+        elif not self.group.levels:  # a new connection knows nothing of what others have open
+            self.group.blocks = value
 
     def is_idle(self) -> bool:
         """Whether no transaction is open here, whatever others have open."""
