@@ -44,6 +44,11 @@ def database_name(main: str, uid: UUID) -> str:
     return name
 
 
+def left_database_name(name: str, uid: UUID) -> str:
+    """The name of that database, given the one it had, once its tenant left it: nothing looks there."""
+    return f"{name.removesuffix(f't_{uid.hex}')}l_{uid.hex}"
+
+
 def allows_databases() -> bool:
     """Whether tenants may live in other databases than the main one."""
     return "database" in conf.ISOLATIONS or bool(conf.SERVERS)

@@ -6,30 +6,25 @@ shared there are copies, see `sql/copies.py`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.apps import apps
 from django.db import DatabaseError, connections
 from django.db.migrations import RunPython
 from django.db.migrations.executor import MigrationExecutor
-from psycopg import errors, sql
+from psycopg import errors
 
 from ..conf import conf
 from ..exceptions import TenantkitError
 from ..isolation.copying import copy_whole
-from ..isolation.entries import SHARED, database_alias
+from ..isolation.entries import SHARED, database_alias, left_database_name
 from ..registry import lives_at_home
 from ..sql import copies
-from ..sql.roles import roles_of
+from ..sql import databases as sql
+from ..sql.roles import Roles, roles_of
 from .guard import after_migrate, before_migrate
 from .homes import home_apps
-
-_OWNER = "SELECT pg_get_userbyid(datdba), datconnlimit FROM pg_database WHERE datname = %s"
-
-#: One process at a time migrates a database: the lock ends with its connection.
-_LOCK = "SELECT pg_advisory_lock(hashtext('tenantkit.migrate'))"
-_UNLOCK = "SELECT pg_advisory_unlock(hashtext('tenantkit.migrate'))"
 
 
 def make_database(uid: UUID, server: str = "") -> None:
@@ -38,19 +33,14 @@ def make_database(uid: UUID, server: str = "") -> None:
     connection: Any = connections[database_alias(uid, server)]
     name, owner = connection.settings_dict["NAME"], roles_of(connection.settings_dict).owner
     with connection._nodb_cursor() as cursor:
-        cursor.execute(_OWNER, [name])
+        cursor.execute(sql.OWNER, [name])
         if (found := cursor.fetchone()) is None:
-            statement = sql.SQL("CREATE DATABASE {} OWNER {} CONNECTION LIMIT {}").format(
-                sql.Identifier(name),
-                sql.Identifier(owner),
-                sql.Literal(-1 if conf.DATABASE_LIMIT is None else conf.DATABASE_LIMIT),
-            )
             try:
-                cursor.execute(statement)
+                cursor.execute(sql.create(name, owner, conf.DATABASE_LIMIT))
             except DatabaseError as error:
                 if not isinstance(error.__cause__, errors.DuplicateDatabase | errors.UniqueViolation):
                     raise
-            cursor.execute(_OWNER, [name])
+            cursor.execute(sql.OWNER, [name])
             found = cursor.fetchone()
     if found[0] != owner:
         raise TenantkitError(f"There is a database {name} which belongs to {found[0]}, not to {owner}. Remove it.")
@@ -62,7 +52,7 @@ def migrate_database(uid: UUID, server: str = "", *, fake: bool = False) -> list
     alias = database_alias(uid, server)
     connection: Any = connections[alias]
     with connection.as_system(), connection.cursor() as cursor:
-        cursor.execute(_LOCK)
+        cursor.execute(sql.LOCK)
         before_migrate(using=alias)
         executor = MigrationExecutor(connection)
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
@@ -73,7 +63,7 @@ def migrate_database(uid: UUID, server: str = "", *, fake: bool = False) -> list
         _hold_copies(connection)
         copy_whole(connection)
         cursor.execute("INSERT INTO tenantkit.home VALUES (%s) ON CONFLICT DO NOTHING", [uid.hex])
-        cursor.execute(_UNLOCK)
+        cursor.execute(sql.UNLOCK)
     return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
 
 
@@ -85,16 +75,100 @@ def applied_in(uid: UUID, server: str = "") -> list[str]:
         return [name for (name,) in cursor.fetchall()]
 
 
+def is_there(uid: UUID, server: str = "") -> bool:
+    """Whether it is on its server, in reach or put away."""
+    connection = _closed(uid, server)
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(sql.THERE, [list(_names(connection, uid))])
+        return cursor.fetchone() is not None
+
+
+def put_away(uid: UUID, server: str = "") -> None:
+    """Put it out of reach: shut, and under another name. Nothing where that was done, or where there is none. As the
+    system, outside of transactions."""
+    connection = _closed(uid, server)
+    name, left = _names(connection, uid)
+    with connection._nodb_cursor() as cursor:
+        if _is_to_be_renamed(cursor, name, left):
+            cursor.execute(sql.allow_connections(name, allow=False))
+            _end_sessions(cursor, name, roles_of(connection.settings_dict))
+            cursor.execute(sql.rename(name, left))
+    _tell_copies(copies.LEAVE_HOME, connection.alias)
+
+
+def bring_back(uid: UUID, server: str = "") -> None:
+    """Put it back in reach, as it was."""
+    connection = _closed(uid, server)
+    name, left = _names(connection, uid)
+    with connection._nodb_cursor() as cursor:
+        if _is_to_be_renamed(cursor, left, name):
+            cursor.execute(sql.rename(left, name))
+        cursor.execute(sql.allow_connections(name, allow=True))
+    _tell_copies(copies.RETURN_HOME, connection.alias)
+
+
+def drop_left(uid: UUID, server: str = "") -> None:
+    """Drop it, if it was put away."""
+    connection = _closed(uid, server)
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(sql.drop(_names(connection, uid).left))
+    _tell_copies(copies.FORGET_HOME, connection.alias)
+
+
 def drop_database(uid: UUID, server: str = "") -> None:
     """Drop it, with whoever is connected. As the system, outside of transactions."""
-    connection: Any = connections[database_alias(uid, server)]
-    connection.close()
+    connection = _closed(uid, server)
     with connection._nodb_cursor() as cursor:
-        name = sql.Identifier(connection.settings_dict["NAME"])
-        cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+        cursor.execute(sql.drop(_names(connection, uid).own))
+    _tell_copies(copies.FORGET_HOME, connection.alias)
+
+
+class _Names(NamedTuple):
+    own: str
+    left: str
+
+
+def _names(connection: Any, uid: UUID) -> _Names:
+    """What it is called, and what once it was put away."""
+    name = connection.settings_dict["NAME"]
+    return _Names(name, left_database_name(name, uid))
+
+
+def _closed(uid: UUID, server: str) -> Any:
+    """The connection to it, closed: nobody renames or drops a database to which somebody is connected."""
+    connection = connections[database_alias(uid, server)]
+    connection.close()
+    return connection
+
+
+def _is_to_be_renamed(cursor: Any, name: str, new: str) -> bool:
+    """Whether a database has its first name. Raises `TenantkitError` where there is one of each name."""
+    cursor.execute(sql.THERE, [[name, new]])
+    found = [there for (there,) in cursor.fetchall()]
+    if len(found) > 1:
+        raise TenantkitError(f"There are both databases, {name} and {new}. See what is in them, and rename one.")
+    return found == [name]
+
+
+def _end_sessions(cursor: Any, name: str, roles: Roles) -> None:
+    """Send away whoever is connected. Raises `TenantkitError` where some are others' than the system may end."""
+    cursor.execute(sql.END_SESSIONS, [name])
+    for role in (roles.application, roles.operator):
+        cursor.execute(sql.act_as(role))
+        cursor.execute(sql.END_SESSIONS, [name])
+        cursor.execute("RESET ROLE")
+    cursor.execute(sql.SESSIONS, [name])
+    if left := [role for (role,) in cursor.fetchall()]:
+        raise TenantkitError(
+            f"{', '.join(left)} is still connected to the database {name}, and the system may not end that. Nobody can "
+            "connect any more: end those sessions, or wait for their ends, and do the same again."
+        )
+
+
+def _tell_copies(statement: str, alias: str) -> None:
     main: Any = connections[SHARED]
     with main.as_system(), main.cursor() as cursor:
-        cursor.execute(copies.FORGET_HOME, [connection.alias, connection.alias])
+        cursor.execute(statement, {"home": alias, "left": copies.left_home(alias)})
 
 
 def shared_models() -> list[Any]:

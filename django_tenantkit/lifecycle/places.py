@@ -5,19 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import Error, connections, router, transaction
-from django.utils import timezone
+from django.db import Error, connections, router
 
 from ..conf import conf
 from ..exceptions import TenantkitError
-from ..isolation.schema import left_name, schema_name
-from ..models import MigrationState, Place, PlaceState, TenantIsolation, TenantStatus
+from ..isolation.schema import schema_name
+from ..models import MigrationState, Place, PlaceState, TenantIsolation
 from ..sql import places as sql
-from ..sql.homes import FIND_HOME, drop_schema, quoted, rename_schema
+from ..sql.homes import FIND_HOME, quoted
 from . import databases, homes
 from .finished import finished
 from .signing import sign_home
@@ -37,7 +35,7 @@ def make_place(isolation: str, server: str = "", uid: UUID | None = None, *, rea
         _refuse_too_many(server)
         if uid is None:
             return _make(connection, Place(isolation=isolation, database=server), ready)
-        with _alone(connection, uid):
+        with alone(connection, uid):
             place = Place.objects.filter(pk=uid).first() or Place(uid=uid, isolation=isolation, database=server)
             if place.state != PlaceState.MAKING:
                 return place
@@ -60,7 +58,7 @@ def _refuse_too_many(server: str) -> None:
 
 
 @contextmanager
-def _alone(connection: Any, uid: UUID) -> Iterator[None]:
+def alone(connection: Any, uid: UUID) -> Iterator[None]:
     """One process at a time works on a place; the others wait for it."""
     with connection.cursor() as cursor:
         cursor.execute(sql.LOCK, [str(uid)])
@@ -154,59 +152,6 @@ def take_place(isolation: str, server: str = "", uid: UUID | None = None) -> UUI
         cursor.execute(sql.TAKE.format(place=table), {"isolation": isolation, "server": server, "uid": uid})
         found = cursor.fetchone()
     return None if found is None else found[0]
-
-
-def leave_place(tenant: Any, days: int | None = None) -> Place:
-    """Put the schema of a tenant out of reach under another name, and drop it after `days` (TENANTKIT_GRACE_DAYS).
-    By the system's login, outside of transactions. Until then `return_place()` brings it back. Raises
-    `TenantkitError` unless the tenant is suspended, in maintenance or on its way out."""
-    if tenant.status in (TenantStatus.ACTIVE, TenantStatus.PROVISIONING):
-        raise TenantkitError(
-            f"The tenant {tenant.slug!r} is {tenant.status}, and its schema in use. First: "
-            f"`suspend_tenant {tenant.slug}`."
-        )
-    grace = timedelta(days=conf.GRACE_DAYS if days is None else days)
-    return _move(tenant.uid, PlaceState.TAKEN, PlaceState.LEAVING, timezone.now() + grace)
-
-
-def return_place(tenant: Any) -> Place:
-    """Bring back the schema of a tenant that was put out of reach."""
-    return _move(tenant.uid, PlaceState.LEAVING, PlaceState.TAKEN, None)
-
-
-def _move(uid: UUID, before: PlaceState, after: PlaceState, drop_after: Any) -> Place:
-    connection: Any = connections[router.db_for_write(Place)]
-    with connection.as_system(), _alone(connection, uid), transaction.atomic(using=connection.alias):
-        place = Place.objects.select_for_update().filter(pk=uid, state=before).first()
-        if place is None:
-            raise TenantkitError(f"There is no place {uid} that is {before}. `list_tenants` shows where tenants are.")
-        if place.isolation != TenantIsolation.SCHEMA:
-            raise TenantkitError(
-                f"The place {uid} is a {place.isolation}; only schemas can be put out of reach so far."
-            )
-        names = schema_name(uid), left_name(uid)
-        old, new = names if after == PlaceState.LEAVING else names[::-1]
-        with connection.cursor() as cursor:
-            cursor.execute(rename_schema(old, new))
-        place.state, place.drop_after = after, drop_after
-        place.save(update_fields=["state", "drop_after", "updated_at"])
-    return place
-
-
-def drop_left_places() -> list[Place]:
-    """Drop the schemas that were left and whose grace is over, and return their places. By the system's login,
-    outside of transactions."""
-    connection: Any = connections[router.db_for_write(Place)]
-    dropped = []
-    with connection.as_system():
-        for place in Place.objects.filter(state=PlaceState.LEAVING, drop_after__lte=timezone.now()):
-            with _alone(connection, place.uid), transaction.atomic(using=connection.alias):
-                with connection.cursor() as cursor:
-                    cursor.execute(drop_schema(left_name(place.uid)))
-                place.state = PlaceState.GONE
-                place.save(update_fields=["state", "updated_at"])
-            dropped.append(place)
-    return dropped
 
 
 def has_ready_place(isolation: str, server: str = "") -> bool:

@@ -12,7 +12,8 @@ from ..conf import conf
 from ..context import unscoped
 from ..exceptions import JobFailed
 from ..models import Job, JobState, Place, PlaceState
-from .places import drop_left_places, make_place
+from .leaving import drop_if_over, left_places
+from .places import make_place
 from .provision import PROVISION, resume
 
 #: Told after each: how many are done, of how many, and what it was.
@@ -21,8 +22,8 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass
 class Filled:
-    """What was done: tenants that waited for a place, places that were made, places that were dropped; and the jobs
-    that failed, with what they said."""
+    """What was done: tenants that waited for a place, places that were made, places that were dropped; and what
+    failed, jobs by slug and places that were to be dropped, with what was said."""
 
     tenants: list[str] = field(default_factory=list)
     places: list[Place] = field(default_factory=list)
@@ -48,7 +49,8 @@ def waiting() -> list[Job]:
 @unscoped(reason="warm pool")
 def fill_pool(progress: Progress | None = None) -> Filled:
     """Finish what waits for a place, make the places that TENANTKIT_WARM_POOL wants, and drop those whose grace is
-    over. A job that fails is recorded as such and keeps nothing else from being done."""
+    over. A job that fails is recorded as such and keeps nothing else from being done; so is a place that cannot be
+    dropped."""
     done = Filled()
     for job in waiting():
         try:
@@ -62,7 +64,13 @@ def fill_pool(progress: Progress | None = None) -> Filled:
             done.places.append(make_place(isolation))
             if progress is not None:
                 progress(number, len(missing), isolation)
-    done.dropped = drop_left_places()
+    for uid in left_places():
+        try:
+            place = drop_if_over(uid)
+        except Exception as error:
+            done.failed[f"place {uid}"] = str(error)
+        else:
+            done.dropped += [place] if place is not None else []
     return done
 
 

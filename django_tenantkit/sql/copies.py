@@ -114,7 +114,7 @@ PENDING = """
 CREATE OR REPLACE FUNCTION tenantkit.pending_changes(at_most integer)
 RETURNS TABLE (id bigint, name text, key text, home text)
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS
-$$ SELECT id, name, key, home FROM tenantkit.changes ORDER BY id LIMIT at_most $$
+$$ SELECT id, name, key, home FROM tenantkit.changes WHERE NOT starts_with(home, '-') ORDER BY id LIMIT at_most $$
 """
 
 SETTLE = """
@@ -128,7 +128,20 @@ FUNCTIONS = (RECEIVE, DISMISS, DISMISS_OTHERS, REGISTER, NOTE, PENDING, SETTLE)
 STATEMENTS = (TABLES, *FUNCTIONS)
 
 #: A database is gone.
-FORGET_HOME = "DELETE FROM tenantkit.copies WHERE home = %s; DELETE FROM tenantkit.changes WHERE home = %s"
+FORGET_HOME = """
+DELETE FROM tenantkit.copies WHERE home IN (%(home)s, %(left)s);
+DELETE FROM tenantkit.changes WHERE home IN (%(home)s, %(left)s)
+"""
+
+#: A database is out of reach: its changes wait until it is back.
+LEAVE_HOME = """
+UPDATE tenantkit.copies SET home = %(left)s WHERE home = %(home)s;
+UPDATE tenantkit.changes SET home = %(left)s WHERE home = %(home)s
+"""
+RETURN_HOME = """
+UPDATE tenantkit.copies SET home = %(home)s WHERE home = %(left)s;
+UPDATE tenantkit.changes SET home = %(home)s WHERE home = %(left)s
+"""
 
 #: The tables of a tenant's database by full name, but for one.
 FULL_TABLES = """
@@ -142,6 +155,11 @@ USED_HOMES = "SELECT DISTINCT home FROM tenantkit.copies WHERE key <> '*'"
 
 #: Nobody is left there.
 FORGET_COPIES = "DELETE FROM tenantkit.copies WHERE key <> '*'; DELETE FROM tenantkit.changes"
+
+
+def left_home(home: str) -> str:
+    """What the alias of a database is noted as while it is out of reach."""
+    return f"-{home}"
 
 
 def privileges(roles: Roles) -> list[str]:

@@ -16,12 +16,10 @@ from django_tenantkit import tenant_context
 from django_tenantkit.exceptions import HomeMissing, JobFailed, ProvisioningRefused, TenantkitError
 from django_tenantkit.isolation.schema import schema_name
 from django_tenantkit.lifecycle import finished, placement
+from django_tenantkit.lifecycle.leaving import drop_left_places, leave_place, return_place
 from django_tenantkit.lifecycle.places import (
-    drop_left_places,
     has_ready_place,
-    leave_place,
     make_place,
-    return_place,
     take_place,
 )
 from django_tenantkit.lifecycle.pool import fill_pool

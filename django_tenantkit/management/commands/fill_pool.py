@@ -36,4 +36,4 @@ class Command(TenantCommand):
         )
         if done.failed:
             listed = "; ".join(f"{slug}: {error}" for slug, error in done.failed.items())
-            raise CommandError(f"{len(done.failed)} tenants could not be provisioned: {listed}", returncode=SOME_FAILED)
+            raise CommandError(f"{len(done.failed)} failed: {listed}", returncode=SOME_FAILED)

@@ -6,17 +6,17 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from ...lifecycle.places import leave_place, return_place
+from ...lifecycle.leaving import leave_place, return_place
 from ...lifecycle.pool import described
 from ..base import WRONG_USE, TenantCommand, one_tenant
 
 
 class Command(TenantCommand):
-    """Put a tenant's schema out of reach, to be dropped later, or bring it back."""
+    """Put a tenant's schema or database out of reach, to be dropped later, or bring it back."""
 
     help = (
-        "Rename the schema of a suspended tenant, so that nothing reaches it; `fill_pool` drops it when its grace is "
-        "over. Until then --undo brings it back as it was."
+        "Rename the schema or the database of a suspended tenant, so that nothing reaches it; `fill_pool` drops it "
+        "when its grace is over. Until then --undo brings it back as it was."
     )
 
     def add_options(self, parser: CommandParser) -> None:
@@ -31,9 +31,13 @@ class Command(TenantCommand):
             raise CommandError(
                 f"This takes {tenant.slug!r} its rows. Say it again: --yes-retire {tenant.slug}", returncode=WRONG_USE
             )
-        if options["dry_run"]:
+        dry_run = options["dry_run"]
+        if options["undo"]:
+            place = return_place(tenant, dry_run=dry_run)
+        else:
+            place = leave_place(tenant, options["days"], dry_run=dry_run)
+        if dry_run:
             what = "would be brought back" if options["undo"] else "would be put out of reach"
-            return self.show({"dry_run": True, "slug": tenant.slug}, f"The {tenant.isolation} of {tenant.slug} {what}.")
-        place = return_place(tenant) if options["undo"] else leave_place(tenant, options["days"])
+            return self.show({"dry_run": True, "slug": tenant.slug}, f"The {place.isolation} of {tenant.slug} {what}.")
         when = f"; it is dropped after {place.drop_after:%Y-%m-%d}" if place.drop_after else ""
         self.show({"place": described(place)}, f"The {place.isolation} of {tenant.slug} is {place.state}{when}.")

@@ -1,0 +1,158 @@
+"""Homes that tenants leave: put out of reach under another name, brought back, or dropped when their grace is over.
+
+The ledger comes first: a place says that it is leaving before its home is renamed, and that it is gone when there is
+nothing left. Each step can be done twice, so whoever was killed is followed by the same call again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connections, router, transaction
+from django.utils import timezone
+
+from ..conf import conf
+from ..exceptions import HomeMissing, TenantkitError
+from ..isolation.copying import push_changes
+from ..isolation.schema import left_name, schema_name
+from ..models import Place, PlaceState, TenantIsolation, TenantStatus
+from ..sql.homes import FIND_HOME, drop_schema, quoted, rename_schema
+from . import databases
+from .places import alone
+
+
+def leave_place(tenant: Any, days: int | None = None, *, dry_run: bool = False) -> Place:
+    """Put the schema or the database of a tenant out of reach under another name, to be dropped after `days`
+    (TENANTKIT_GRACE_DAYS). Until then `return_place()` brings it back. By the system's login, outside of transactions.
+    Called again it goes on where it stopped. Raises `TenantkitError` unless the tenant is suspended, in maintenance or
+    on its way out, and where somebody is connected whom the system may not send away."""
+    if tenant.status in (TenantStatus.ACTIVE, TenantStatus.PROVISIONING):
+        raise TenantkitError(
+            f"The tenant {tenant.slug!r} is {tenant.status}, and its {tenant.isolation} in use. First: "
+            f"`suspend_tenant {tenant.slug}`."
+        )
+    with _at(tenant.uid, PlaceState.TAKEN, PlaceState.LEAVING) as place:
+        if not _is_there(place):
+            raise HomeMissing(f"The {place.isolation} of the tenant {tenant.slug!r} is not there. Nothing was changed.")
+        if dry_run:
+            return place
+        if place.drop_after is None or days is not None:
+            place.drop_after = timezone.now() + timedelta(days=conf.GRACE_DAYS if days is None else days)
+        _note(place, PlaceState.LEAVING)
+        _put_away(place)
+    return place
+
+
+def return_place(tenant: Any, *, dry_run: bool = False) -> Place:
+    """Bring back the schema or the database of a tenant that was put out of reach."""
+    with _at(tenant.uid, PlaceState.LEAVING) as place:
+        if not _is_there(place):
+            raise HomeMissing(
+                f"The {place.isolation} of the tenant {tenant.slug!r} is not there any more. Restore it from a backup."
+            )
+        if dry_run:
+            return place
+        place.drop_after = None  # from here on nobody drops it
+        _note(place, PlaceState.LEAVING)
+        if place.isolation == TenantIsolation.DATABASE:
+            databases.bring_back(place.uid, place.database)
+        else:
+            _rename(place, left_name(place.uid), schema_name(place.uid))
+        _note(place, PlaceState.TAKEN)
+    if place.isolation == TenantIsolation.DATABASE:
+        push_changes()
+    return place
+
+
+def left_places() -> list[UUID]:
+    """The places that are leaving, by uid, but for those that somebody is bringing back."""
+    found = Place.objects.filter(state=PlaceState.LEAVING, drop_after__isnull=False)
+    return list(found.values_list("pk", flat=True))
+
+
+def drop_if_over(uid: UUID) -> Place | None:
+    """Drop the home of a place that is leaving, if its grace is over, and return the place. Before that it is put out
+    of reach, if it is not. By the system's login, outside of transactions. What goes wrong is kept in `Place.error`
+    and raised."""
+    with _at(uid, PlaceState.LEAVING, PlaceState.TAKEN, PlaceState.GONE) as place:
+        if place.state != PlaceState.LEAVING or place.drop_after is None:
+            return None
+        try:
+            _put_away(place)
+            if place.drop_after > timezone.now():
+                return None
+            _drop(place)
+        except Exception as error:
+            Place.objects.filter(pk=uid).update(error=f"{type(error).__name__}: {error}")
+            raise
+        _note(place, PlaceState.GONE)
+    return place
+
+
+def drop_left_places() -> list[Place]:
+    """Drop what `left_places()` names and whose grace is over, and return those places. The first that fails raises."""
+    return [place for uid in left_places() if (place := drop_if_over(uid)) is not None]
+
+
+@contextmanager
+def _at(uid: UUID, *states: PlaceState) -> Iterator[Place]:
+    """A place in one of these states, with the system's login, while nobody else works on it."""
+    connection = _main()
+    with connection.as_system(), alone(connection, uid):
+        place = Place.objects.filter(pk=uid, state__in=states).first()
+        if place is None:
+            wanted = " or ".join(states)
+            raise TenantkitError(f"There is no place {uid} that is {wanted}. `list_tenants` shows where tenants are.")
+        yield place
+
+
+def _note(place: Place, state: PlaceState) -> None:
+    place.state, place.error = state, ""
+    place.save(update_fields=["state", "drop_after", "error", "updated_at"])
+
+
+def _is_there(place: Place) -> bool:
+    if place.isolation == TenantIsolation.DATABASE:
+        return databases.is_there(place.uid, place.database)
+    return any(map(_has_schema, (schema_name(place.uid), left_name(place.uid))))
+
+
+def _put_away(place: Place) -> None:
+    if place.isolation == TenantIsolation.DATABASE:
+        databases.put_away(place.uid, place.database)
+    else:
+        _rename(place, schema_name(place.uid), left_name(place.uid))
+
+
+def _drop(place: Place) -> None:
+    if place.isolation == TenantIsolation.DATABASE:
+        databases.drop_left(place.uid, place.database)
+    else:
+        with _main().cursor() as cursor:
+            cursor.execute(drop_schema(left_name(place.uid)))
+
+
+def _rename(place: Place, old: str, new: str) -> None:
+    """Rename a schema, unless that was done."""
+    connection = _main()
+    with transaction.atomic(using=connection.alias):
+        if not _has_schema(old):
+            return
+        if _has_schema(new):
+            raise TenantkitError(f"There are both schemas, {old} and {new}, of the place {place.uid}. Rename one.")
+        with connection.cursor() as cursor:
+            cursor.execute(rename_schema(old, new))
+
+
+def _has_schema(name: str) -> bool:
+    with _main().cursor() as cursor:
+        cursor.execute(FIND_HOME, [quoted(name), quoted(name)])
+        return bool(cursor.fetchone()[0])
+
+
+def _main() -> Any:
+    return connections[router.db_for_write(Place)]
