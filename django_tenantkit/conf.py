@@ -132,6 +132,11 @@ class Settings:
         100, "After how many tenants' schemas a connection is closed at the end of a request, to free the memory."
     )
     GRACE_DAYS = Setting(30, "Days for which a schema or database that a tenant left is kept before it is dropped.")
+    FENCE_SECONDS = Setting(
+        60.0,
+        "For how many seconds a job tries to fence a table of which a tenant is moved, suspended or erased, while "
+        "transactions are open that write there. Nobody waits for it meanwhile.",
+    )
     DATABASE_CONNECTIONS = Setting(
         20, "How many connections to databases of tenants a process may have open. Idle ones are closed for others."
     )

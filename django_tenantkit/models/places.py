@@ -24,6 +24,8 @@ class Place(models.Model):
     """A schema or a database for one tenant, whose uid is this one's. The name of the schema or database follows
     from it, see `isolation/`. `database` is where: a name in TENANTKIT_SERVERS, or empty.
 
+    `left_by` is the uid of a tenant that left it, and has another home by now: the place's own is a new one then.
+
     `migrations` is the digest of the migrations that are applied in it (see `MigrationState`); `attempts`,
     `seconds` and `error` tell of the last try to make or migrate it.
     """
@@ -41,6 +43,7 @@ class Place(models.Model):
     created_at: models.DateTimeField[Any, datetime] = models.DateTimeField(auto_now_add=True)
     updated_at: models.DateTimeField[Any, datetime] = models.DateTimeField(auto_now=True)
     taken_at: models.DateTimeField[Any, datetime | None] = models.DateTimeField(null=True)
+    left_by: models.UUIDField[Any, Any] = models.UUIDField(null=True, editable=False)
     drop_after: models.DateTimeField[Any, datetime | None] = models.DateTimeField(null=True)
 
     class Meta:

@@ -31,7 +31,7 @@ SELECT n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS ki
              (SELECT string_agg(pg_get_userbyid(role), ',' ORDER BY role) FROM unnest(polroles) AS role),
              pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)), ';' ORDER BY polname),
              quote_literal(n.nspname), 'HOME'), quote_ident(n.nspname) || '.', '')
-         FROM pg_policy WHERE polrelid = c.oid))) AS guard,
+         FROM pg_policy WHERE polrelid = c.oid AND NOT starts_with(polname, 'tenantkit_fence_')))) AS guard,
     (SELECT md5(replace(string_agg(concat_ws(' ', conname, pg_get_constraintdef(oid), convalidated), ';'
          ORDER BY conname), quote_ident(n.nspname) || '.', ''))
      FROM pg_constraint WHERE conrelid = c.oid AND contype <> 'n'
@@ -41,7 +41,8 @@ SELECT n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS ki
      FROM pg_index WHERE indrelid = c.oid) AS indexes,
     (SELECT md5(replace(string_agg(concat_ws(' ', pg_get_triggerdef(oid), tgenabled), ';' ORDER BY tgname),
          quote_ident(n.nspname) || '.', ''))
-     FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal) AS triggers,
+     FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal
+         AND NOT starts_with(tgname, 'tenantkit_fence_')) AS triggers,
     (SELECT md5(string_agg(acl::text, ',' ORDER BY acl::text))
      FROM unnest(coalesce(c.relacl, acldefault('r', c.relowner))) AS acl) AS privileges
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -68,3 +69,14 @@ LEFT_BEHIND = """
 SELECT {label} AS name WHERE EXISTS (
     SELECT FROM {table} WHERE {tenant} IN (SELECT {key} FROM {tenants} WHERE isolation <> 'row' OR database <> ''))
 """
+
+#: The keys of tenants that are fenced for a reason: by their status, by a job that is not done, by rows that they left.
+#: `{jobs}` and `{places}` are conditions on `tenant`, or "false" where there is no such table.
+FENCED_FOR_A_REASON = """
+SELECT {key}::text AS key FROM {tenant} AS tenant
+WHERE to_jsonb(tenant) ->> 'status' IN ('suspended', 'maintenance', 'erasing') OR {jobs} OR {places}
+"""
+
+#: Jobs on a tenant that are not done; and places that it left.
+OPEN_JOBS = "EXISTS (SELECT FROM {table} WHERE tenant_id = tenant.{key} AND state NOT IN ('done', 'given up'))"
+LEFT_PLACES = "EXISTS (SELECT FROM {table} WHERE left_by::text = to_jsonb(tenant) ->> 'uid' AND state = 'leaving')"

@@ -6,6 +6,7 @@ acts, as the session protocol told; with no tenant and nobody the first two are 
 
 from __future__ import annotations
 
+from . import fence
 from .roles import Roles
 from .session import HOME, ROLES, SIGNATURE, TENANT, USER
 
@@ -129,6 +130,7 @@ FUNCTIONS = (
     CHECK_REFERENCE,
     ADVANCE_SEQUENCE,
     CONTEXT_IS_SIGNED,
+    *fence.FUNCTIONS,
 )
 
 #: All of it, in order.
@@ -136,10 +138,14 @@ STATEMENTS = (SCHEMA, SIGNING_KEYS, *FUNCTIONS)
 
 
 def privileges(roles: Roles, quote: str = '"') -> list[str]:
-    """Who may call the functions: the application and the operator, and nobody else."""
-    names = ", ".join(quote + name.replace(quote, quote * 2) + quote for name in (roles.application, roles.operator))
+    """Who may call the functions: the application and the operator, and nobody else; fences are the operator's."""
+    application, operator = (
+        quote + name.replace(quote, quote * 2) + quote for name in (roles.application, roles.operator)
+    )
+    names = f"{application}, {operator}"
     return [
         "REVOKE ALL ON SCHEMA tenantkit FROM PUBLIC",
         f"GRANT USAGE ON SCHEMA tenantkit TO {names}",
         f"REVOKE ALL ON tenantkit.signing_keys FROM PUBLIC, {names}",
+        *fence.privileges(operator),
     ]

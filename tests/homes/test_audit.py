@@ -13,6 +13,8 @@ from django_tenantkit import tenant_context
 from django_tenantkit.isolation.schema import schema_name
 from django_tenantkit.lifecycle.audit.homes_evidence import Home, Homes
 from django_tenantkit.lifecycle.audit.run import audit_database, chosen
+from django_tenantkit.lifecycle.fence import fence, unfence
+from django_tenantkit.lifecycle.suspend import suspend
 from django_tenantkit.models import Place
 from django_tenantkit.sql.roles import roles_of
 from django_tenantkit.testing.tenants import make_tenant
@@ -181,3 +183,17 @@ def test_the_catalog_is_asked_for_all_homes_together() -> None:
     homes = Homes(Evidence())
     homes.all = [NOBODYS]
     assert (homes.shared, homes.relations(NOBODYS), Reader.asked) == ({}, {}, 1)
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_fence_that_nothing_explains(acme: Any, schema: str, closed: bool) -> None:
+    shared = make_tenant("shared", isolation="row")
+    for tenant, home in ((acme, schema), (shared, "rows")):
+        fence(tenant, closed=closed)
+        try:
+            assert ("fence.left", f"tenantkit_fence_{tenant.pk} on {home}.testapp_tag") in found()
+            assert {name for name, _ in found()} == {"fence.left"}
+            operated(suspend, tenant)
+            assert found() == []
+        finally:
+            unfence(tenant)

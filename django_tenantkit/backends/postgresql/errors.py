@@ -6,7 +6,9 @@ import psycopg
 from psycopg import errors
 
 from ...context import Scope
-from ...exceptions import HomeMissing
+from ...exceptions import HomeMissing, TenantUnavailable
+from ...lookup import forget
+from ...sql.fence import SQLSTATE
 from ...sql.roles import Roles
 
 
@@ -27,6 +29,25 @@ def without_prefix(error: psycopg.Error, ahead: bytes, statement: bytes, roles: 
     parts += [f"{label}:  {text}" for label, text in labelled.items() if text]
     error.args = ("\n".join(parts),)
     return error
+
+
+def not_at_home(error: psycopg.Error, scope: Scope) -> TenantUnavailable | None:
+    """The error for a tenant whose rows are out of reach where this process looks for them, if that is what `error`
+    says. It may have moved: what the process knows of it is forgotten."""
+    found = _fenced(error, scope) or missing_home(error, scope)
+    if found is not None and scope.tenant is not None:
+        forget(scope.tenant)
+    return found
+
+
+def _fenced(error: psycopg.Error, scope: Scope) -> TenantUnavailable | None:
+    if error.sqlstate != SQLSTATE:
+        return None
+    whose = "a tenant" if scope.tenant is None else f"the tenant {scope.tenant.slug!r}"
+    return TenantUnavailable(
+        f"{error.diag.message_primary} This was about rows of {whose}, which is being moved, suspended or erased, or "
+        "lives elsewhere by now. Nothing was written. Look the tenant up again, and retry."
+    )
 
 
 def missing_home(error: psycopg.Error, scope: Scope) -> HomeMissing | None:

@@ -27,7 +27,7 @@ from ...sql.homes import quoted
 from ...sql.roles import Roles
 from ...sql.session import HOME, SIGNATURE, context, search_path, set_local
 from ...sql.signature import secrets_of, sign
-from .errors import missing_home, without_prefix
+from .errors import not_at_home, without_prefix
 
 if TYPE_CHECKING:
     _Cursor = psycopg.Cursor[Any]
@@ -247,12 +247,12 @@ class NamedSessionCursor(SessionCursor, _ServerCursor):
 
 @contextmanager
 def _naming_home() -> Iterator[None]:
-    """Where the context goes ahead by itself: that a tenant's schema is missing is told in our words too."""
+    """That a tenant's schema is missing, or fenced, is told in our words, also where the context goes ahead."""
     try:
         yield
     except psycopg.Error as error:
-        if (missing := missing_home(error, current_scope())) is not None:
-            raise missing from error
+        if (told := not_at_home(error, current_scope())) is not None:
+            raise told from error
         raise
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ...sql import fence
 from .evidence import Evidence, Found
 from .finding import MIGRATE, NOTICE, WARNING, Check, Finding, ident
 from .guarded import COMMANDS, Policy
@@ -205,7 +206,7 @@ def _foreign(evidence: Evidence) -> Iterator[tuple[Found, Any]]:
     for table in evidence.tables:
         ours = {policy.name for policy in table.expected.policies}
         for policy in evidence.policies[table.oid]:
-            if policy.name not in ours:
+            if policy.name not in ours and (policy.permissive or not policy.name.startswith(fence.PREFIX)):
                 yield table, policy
 
 

@@ -48,9 +48,9 @@ class Homes:
     @cached_property
     def all(self) -> list[Home]:
         """What places, tenants and schemas say of homes, put together."""
-        if not self.row_schema or self._tenants is None or _PLACES not in self.evidence.oids:
+        if not self.row_schema or self.tenants is None or _PLACES not in self.evidence.oids:
             return []
-        table, key = self._tenants
+        table, key = self.tenants
         statement = sql.HOMES.format(place=self.evidence.paths[_PLACES], tenant=table, key=key)
         application = {"application": self.evidence.roles.application}
         found = [Home(*row) for row in self.evidence.reader.rows(statement, application)]
@@ -62,7 +62,7 @@ class Homes:
         return [home for home in self.all if home.found and (home.slug or home.state in ("ready", "taken"))]
 
     @cached_property
-    def _tenants(self) -> tuple[str, str] | None:
+    def tenants(self) -> tuple[str, str] | None:
         """The table of tenants and the column of its key."""
         for table in self.evidence.expected.tables:
             for reference in table.references:
@@ -109,9 +109,9 @@ class Homes:
 
     def left_behind(self) -> list[str]:
         """The tables that row tenants share with rows of others."""
-        if self._tenants is None or not self.all:
+        if self.tenants is None or not self.all:
             return []
-        tenants, key = self._tenants
+        tenants, key = self.tenants
         return self._names(
             sql.LEFT_BEHIND.format(
                 label=literal(name),

@@ -15,7 +15,7 @@ from ...conf import conf
 from ...exceptions import TenantkitError
 from ...sql.outside import connect_outside
 from ...sql.roles import roles_of
-from . import around, grants, guard, homes, keys, pooler, roles, rows, triggers
+from . import around, fences, grants, guard, homes, keys, pooler, roles, rows, triggers
 from .evidence import Evidence
 from .expected import expected
 from .finding import Check, Finding, Severity
@@ -80,6 +80,7 @@ CATALOG: tuple[type[Check], ...] = (
     homes.HomeUnclaimed,
     homes.HomeUnplaced,
     homes.HomeLeftOver,
+    fences.FenceLeft,
 )
 ROWS: tuple[type[Check], ...] = (rows.RowsCrossing, rows.RowsOrphaned, rows.RowsUnread, homes.HomeForeign)
 POOLER: tuple[type[Check], ...] = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ...sql import copies
+from ...sql import copies, fence
 from .evidence import Evidence
 from .finding import MIGRATE, NOTICE, WARNING, Check, Finding, ident
 from .guarded import Function, is_same_trigger
@@ -58,7 +58,9 @@ class TriggerForeign(Check):
     def find(self, evidence: Evidence) -> Iterator[Finding]:
         for table in evidence.tables:
             for row in evidence.triggers[table.oid]:
-                if not row.internal and row.name not in dict(table.expected.triggers) and not _notes_copies(row):
+                if row.internal or row.name in dict(table.expected.triggers):
+                    continue
+                if not _notes_copies(row) and not _fences(row):
                     how = ", which acts as its owner" if row.definer else ""
                     yield self.found(
                         f"{row.name} on {table.name}",
@@ -72,6 +74,11 @@ class TriggerForeign(Check):
 def _notes_copies(row: Any) -> bool:
     """Whether it is ours on a shared table of which tenants' databases have copies, see `sql/copies.py`."""
     return bool(row.name == copies.TRIGGER and str(row.function).startswith("tenantkit.note_change"))
+
+
+def _fences(row: Any) -> bool:
+    """Whether it is part of a fence, see `fences.py`."""
+    return bool(row.name.startswith(fence.PREFIX) and str(row.function).startswith("tenantkit.refuse_fenced"))
 
 
 class TriggerEvent(Check):
