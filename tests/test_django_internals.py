@@ -14,8 +14,11 @@ from unittest.mock import patch
 
 import django
 import pytest
+from django.apps import apps
 from django.apps.registry import Apps
+from django.contrib.auth.management import create_permissions
 from django.contrib.contenttypes.fields import GenericRelation
+from django.contrib.contenttypes.management import create_contenttypes
 from django.contrib.contenttypes.models import ContentTypeManager
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -29,6 +32,7 @@ from django.db.models import QuerySet, deletion
 from django.db.models.base import Model
 from django.db.models.fields import related
 from django.db.models.fields.related_descriptors import ForwardManyToOneDescriptor
+from django.db.models.signals import post_migrate
 from django.db.models.sql import compiler, datastructures, query, subqueries
 from django.db.utils import ConnectionHandler
 from django.utils.connection import BaseConnectionHandler
@@ -36,6 +40,7 @@ from django.utils.connection import BaseConnectionHandler
 from django_tenantkit.backends.guarding import GuardingSchemaEditor
 from django_tenantkit.backends.mixins import TenantSchemaEditor
 from django_tenantkit.backends.referencing import ReferencingSchemaEditor
+from django_tenantkit.lifecycle.kinds import _DONE_HERE
 
 
 def digest(thing: object) -> str:
@@ -164,6 +169,13 @@ def test_the_size_of_batches_is_asked_where_we_know_of():
 
 def test_generic_relations_are_told_by_the_method_that_the_collector_calls():
     assert hasattr(GenericRelation, "bulk_related_objects")
+
+
+def test_a_signal_says_who_listens():
+    """`lifecycle/kinds.py` leaves out those of Django's who would do again what it did."""
+    receivers = [receiver for kind in post_migrate._live_receivers(apps.get_app_config("auth")) for receiver in kind]
+    assert {create_contenttypes, create_permissions} <= set(receivers)
+    assert {create_contenttypes.__module__, create_permissions.__module__} <= _DONE_HERE
 
 
 def test_our_schema_editor_replaces_what_it_means_to():

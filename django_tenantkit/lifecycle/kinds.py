@@ -3,16 +3,29 @@ which apps make their first rows."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from django.apps import apps
+from django.apps import AppConfig, apps
 from django.contrib.auth import get_permission_codename
 from django.contrib.contenttypes.management import inject_rename_contenttypes_operations
 from django.db.models.signals import post_migrate
 
 from ..conf import conf
 from ..sql import kinds as sql
+
+#: The apps whose rows `make_kinds()` makes.
+KINDS = frozenset(("auth", "contenttypes"))
+
+#: Who listens to `post_migrate` and would do in a home what `make_kinds()` did, or empties caches of this process.
+_DONE_HERE = frozenset(
+    (
+        "django.contrib.auth.management",
+        "django.contrib.contenttypes.management",
+        "django_tenantkit.access",
+        "django_tenantkit.lookup",
+    )
+)
 
 
 def announce_renamed(plan: list[Any]) -> None:
@@ -24,13 +37,14 @@ def announce_renamed(plan: list[Any]) -> None:
 
 def fill_home(connection: Any, plan: list[Any], labels: Collection[str] | None = None) -> None:
     """Make what is missing in the home that `connection` is in: the content types of all models and their permissions;
-    then send `post_migrate` for the apps with those labels, or all, of TENANTKIT_TENANT_APPS. Other apps heard it when
-    the main database was migrated."""
+    then send `post_migrate` for the apps with those labels, or all, of TENANTKIT_TENANT_APPS, if anybody listens. Other
+    apps heard it when the main database was migrated."""
     if not conf.TENANT_APPS:
         return
     make_kinds(connection)
+    hearing = heard(conf.TENANT_APPS if labels is None else labels)
     for config in apps.get_app_configs():
-        if config.label in conf.TENANT_APPS and (labels is None or config.label in labels):
+        if config.label in hearing:
             post_migrate.send(
                 sender=config,
                 app_config=config,
@@ -40,6 +54,17 @@ def fill_home(connection: Any, plan: list[Any], labels: Collection[str] | None =
                 apps=apps,
                 plan=plan,
             )
+
+
+def heard(labels: Iterable[str]) -> set[str]:
+    """The labels of apps in homes to whose `post_migrate` somebody listens who does something else than we do."""
+    wanted = set(labels).intersection(conf.TENANT_APPS)
+    return {config.label for config in apps.get_app_configs() if config.label in wanted and _is_heard(config)}
+
+
+def _is_heard(config: AppConfig) -> bool:
+    receivers = [receiver for kind in post_migrate._live_receivers(config) for receiver in kind]
+    return any(getattr(receiver, "__module__", "") not in _DONE_HERE for receiver in receivers)
 
 
 def make_kinds(connection: Any) -> None:

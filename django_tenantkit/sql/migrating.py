@@ -6,7 +6,7 @@ harmless comes first in it: the lock on the place, and the comparison of what th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -28,11 +28,12 @@ ORDER BY found.places DESC, found.migrations
 """
 
 #: What a home has on record, and its digest as `lifecycle/homes.py` makes it.
-_DIGEST = """encode(sha256(convert_to(coalesce(string_agg(
-    DISTINCT app || '.' || name, E'\\n' ORDER BY app || '.' || name), ''), 'UTF8')), 'hex')"""
+_NAME = """(app || '.' || name) COLLATE "C\""""
+_DIGEST = f"""encode(sha256(convert_to(
+    coalesce(string_agg(DISTINCT {_NAME}, E'\\n' ORDER BY {_NAME}), ''), 'UTF8')), 'hex')"""
 
-#: What an error of `record` begins with, before the digest that was found instead.
-MOVED = "tenantkit moved: "
+#: What an error of `record` says.
+MOVED = "tenantkit moved"
 
 #: What there is a message of its own for.
 TRY_LOCK = "SELECT pg_advisory_lock(%s)"
@@ -46,7 +47,7 @@ def ledger(schema: str) -> str:
 
 def digest_in(schema: str) -> str:
     """The query for the digest of what a home has on record."""
-    return f'SELECT {_DIGEST} FROM (SELECT app, name COLLATE "C" FROM {ledger(schema)}) AS record'
+    return f"SELECT {_DIGEST} FROM {ledger(schema)}"
 
 
 def begin(schema: str, uid: UUID) -> str:
@@ -58,19 +59,21 @@ def begin(schema: str, uid: UUID) -> str:
     )
 
 
-def record(schema: str, names: Iterable[tuple[str, str]], *, before: str = "", backwards: bool = False) -> str:
+def record(schema: str, names: Sequence[tuple[str, str]], *, before: str = "", backwards: bool = False) -> str:
     """The statement with which a home has these migrations on record, or no longer. It fails where the home is in
-    another state than `before`: a text that is no number says in which."""
-    pairs = ", ".join(f"({literal(app)}, {literal(name)})" for app, name in names)
-    found = "(SELECT 0)"
+    another state than `before`: a text that is no number says so."""
+    is_there = "true"
     if before:
-        number = f"(CASE digest WHEN {literal(before)} THEN '0' ELSE {literal(MOVED)} || digest END)::int"
-        found = f"(SELECT {number} FROM ({digest_in(schema)}) AS found (digest))"
+        is_there = f"(CASE {_DIGEST} WHEN {literal(before)} THEN '0' ELSE {literal(MOVED)} END)::int = 0"
     if backwards:
-        return f"DELETE FROM {ledger(schema)} WHERE (app, name) IN ({pairs}) AND {found} = 0"
-    return (
-        f"INSERT INTO {ledger(schema)} (app, name, applied) SELECT app, name, clock_timestamp() "
-        f"FROM (VALUES {pairs}) AS done (app, name) WHERE {found} = 0"
+        pairs = ", ".join(f"({literal(app)}, {literal(name)})" for app, name in names)
+        found = f"(SELECT {is_there} FROM {ledger(schema)})" if before else is_there
+        return f"DELETE FROM {ledger(schema)} WHERE (app, name) IN ({pairs}) AND {found}"
+    apps, their = (", ".join(map(literal, column)) for column in zip(*names, strict=True))
+    return (  # one level, as each that is planned costs as much as the rows do
+        f"INSERT INTO {ledger(schema)} (app, name, applied) "
+        f"SELECT unnest(ARRAY[{apps}]), unnest(ARRAY[{their}]), clock_timestamp() FROM {ledger(schema)} "
+        f"HAVING {is_there}"
     )
 
 

@@ -110,11 +110,16 @@ class Project:
             return [make_tenant(f"t{found + each}", isolation="schema") for each in range(number)]
 
     def child(
-        self, module: str, *arguments: str, isolations: Sequence[str] = ("row", "schema")
+        self,
+        module: str,
+        *arguments: str,
+        isolations: Sequence[str] = ("row", "schema"),
+        tenant_apps: Sequence[str] = (),
     ) -> subprocess.Popen[str]:
         """A Python process on this project."""
         entry = json.loads(os.environ[databases.HANDED_DOWN]) | {"NAME": connection.settings_dict["NAME"]}
         given = {"root": str(self.root), "package": self.package, "isolations": list(isolations)}
+        given["tenant_apps"] = list(tenant_apps)
         return subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             env=os.environ

@@ -14,3 +14,4 @@ INSTALLED_APPS = [*INSTALLED_APPS, "tests.migrating.evolving"]
 MIGRATION_MODULES = {"evolving": _GIVEN["package"]}
 TENANTKIT_ISOLATIONS = _GIVEN["isolations"]
 TENANTKIT_ROW_SCHEMA = "rows"
+TENANTKIT_TENANT_APPS = _GIVEN["tenant_apps"]

@@ -15,7 +15,7 @@ from ...sql import homes as homes_sql
 from ...sql import migrating as sql
 from ...sql import places as places_sql
 from ..homes import guard_home
-from ..kinds import fill_home
+from ..kinds import fill_home, make_kinds
 from ..signing import sign_home
 from .plans import Plan, Script, Step
 from .recording import recorded
@@ -92,6 +92,8 @@ def run_step(home: Home, plan: Plan, step: Step) -> None:
                 editor.deferred_sql.clear()
                 guard_home(connection, home.schema)
                 sign_home(connection, home.schema)
+                if step.makes_kinds:
+                    make_kinds(connection)
         if not migration.atomic:
             _keep(home, step)
     plan.remember(step, after)
@@ -110,14 +112,14 @@ def _names_home(home: Home, statements: Iterable[str]) -> str:
 
 
 def finish(home: Home, plan: Plan, *, again: bool = False) -> bool:
-    """Look after the first rows of apps that went forwards, of all apps `again`. Whether there was anything to do:
-    until it is done the place is said to be behind, so that a process that is killed here leaves nothing out."""
-    labels = set(conf.TENANT_APPS) if again else plan.fills
-    if labels:
-        done = [step.migration for step in plan.steps if step.migration is not None and not step.backwards]
-        with home.connection.in_home(home.schema):
-            fill_home(home.connection, [(migration, False) for migration in done], labels)
-    return bool(labels)
+    """Do what follows the steps of a plan, for all apps `again`. Whether there was anything to do: until it is done
+    the place is said to be behind, so that a process that is killed here leaves nothing out."""
+    if not (plan.finishes or (again and conf.TENANT_APPS)):
+        return False
+    with home.connection.in_home(home.schema):
+        migrations = [(migration, False) for migration in plan.done]
+        fill_home(home.connection, migrations, conf.TENANT_APPS if again else plan.fills)
+    return True
 
 
 def _keep(home: Home, step: Step) -> None:

@@ -16,8 +16,8 @@ from ...conf import conf
 from ...exceptions import TenantkitError
 from ...gate import Key, Loader, split
 from ..homes import digest_of, home_apps
-from ..kinds import announce_renamed
-from .sharing import why_alone
+from ..kinds import KINDS, announce_renamed, heard
+from .sharing import changes_kinds, why_alone
 
 
 class Wanted(NamedTuple):
@@ -44,8 +44,9 @@ class Script(NamedTuple):
 class Step:
     """One migration of a plan, or None where a squashed one is only put on record. `names` are what the record
     gains or loses by it, `before` and `after` the states of the home, and `noted` what its place is then said to be
-    in: the last one may not be the end, see `homely.finish()`. `alone` says why each home runs it by itself;
-    otherwise `script` is what the first home was sent, once there is one."""
+    in: where something follows the steps it is behind until that is done. `makes_kinds`: content types and permissions
+    are made with it. `alone` says why each home runs it by itself; otherwise `script` is what the first home was sent,
+    once there is one."""
 
     migration: Migration | None
     backwards: bool
@@ -53,6 +54,7 @@ class Step:
     before: str = ""
     after: str = ""
     noted: str = ""
+    makes_kinds: bool = False
     alone: str = ""
     script: Script | None = None
 
@@ -76,15 +78,21 @@ class Plan:
     loader: MigrationLoader
     steps: list[Step]
     states: dict[str, list[str]]
+    #: The labels of apps whose first rows are looked after when all steps are done.
+    fills: set[str] = field(default_factory=set)
     #: Held by the home that goes first.
     lock: Any = field(default_factory=Lock)
     _rendered: local = field(default_factory=local)
 
     @property
-    def fills(self) -> set[str]:
-        """The labels of apps whose first rows are looked after when all steps are done."""
-        done = {step.migration.app_label for step in self.steps if step.migration is not None and not step.backwards}
-        return done & set(conf.TENANT_APPS)
+    def done(self) -> list[Migration]:
+        """The migrations that are run forwards."""
+        return [step.migration for step in self.steps if step.migration is not None and not step.backwards]
+
+    @property
+    def finishes(self) -> bool:
+        """Whether something follows the steps, which is not done with the last of them: see `homely.finish()`."""
+        return bool(self.steps) and self.steps[-1].noted != self.end
 
     @property
     def end(self) -> str:
@@ -155,8 +163,14 @@ def _linked(plan: Plan) -> Plan:
         step.before, step.after = digest, digest_of(listed)
         digest = step.noted = step.after
         plan.states[digest] = listed
-    if plan.fills:
-        plan.steps[-1].noted = plan.steps[-1].before
+    plan.fills = heard({migration.app_label for migration in plan.done})
+    makes_kinds = bool(KINDS.intersection(conf.TENANT_APPS)) and any(map(changes_kinds, plan.done))
+    if plan.fills or makes_kinds:
+        for step in plan.steps:  # whoever is killed on the way comes back, and does what follows
+            step.noted = plan.digest
+        last = plan.steps[-1]
+        if not plan.fills and last.migration is not None and last.script is None:
+            last.makes_kinds, last.noted = True, last.after
     return plan
 
 

@@ -13,6 +13,14 @@ _KNOWN = frozenset(
     getattr(operations, name) for name in operations.__all__ if name not in ("RunPython", "SeparateDatabaseAndState")
 )
 
+#: Those after which there are the same models as before, with the same permissions.
+_OF_COLUMNS = frozenset(
+    kind
+    for kind in _KNOWN
+    if kind.__name__.endswith(("Field", "Index", "Constraint", "Together", "WithRespectTo"))
+    or kind.__name__.startswith(("AlterModelTable", "AlterModelManagers"))
+)
+
 #: Defaults that are the same each time they are called.
 _CONSTANT = (dict, list, set, tuple, str, bytes, int, float, bool)
 
@@ -25,10 +33,17 @@ def why_alone(migration: Migration, home_apps: Iterable[str]) -> str:
     return next((reason for one in _flat(migration.operations) if (reason := _why(one, at_home))), "")
 
 
-def _flat(given: Iterable[Any]) -> Iterator[Any]:
+def changes_kinds(migration: Migration) -> bool:
+    """Whether content types or permissions could be others after a migration: whether it does anything but change
+    columns, indexes and constraints."""
+    return any(type(one) not in _OF_COLUMNS for one in _flat(migration.operations, with_state=True))
+
+
+def _flat(given: Iterable[Any], *, with_state: bool = False) -> Iterator[Any]:
     for operation in given:
         if type(operation) is operations.SeparateDatabaseAndState:
-            yield from _flat(operation.database_operations)
+            inside = [*operation.database_operations, *(operation.state_operations if with_state else ())]
+            yield from _flat(inside, with_state=with_state)
         else:
             yield operation
 

@@ -11,7 +11,7 @@ from statistics import median
 
 from tests.benchmarks.method import Figures, Seconds, figure, ratio
 
-from .contenders import CLONING, GUARDED, LIMITED, OURS, PLAIN, Process, messages
+from .contenders import ALONE, CLONING, GUARDED, LIMITED, OURS, PLAIN, Process, messages
 from .field import sharing
 
 Processes = dict[str, Process]
@@ -163,25 +163,34 @@ def requests(found: Processes, sizes: Sizes) -> Iterator[Row]:
 def migrating(found: Processes, sizes: Sizes) -> Iterator[Row]:
     """New migrations: with everybody over some schemas, with ours alone over more."""
     ddl = found[PLAIN.name].ask("statements")
-    numbers = count(1)
     ours = {name: found[name] for name in (PLAIN.name, OURS.name)}
-    rounds = [(found, sizes.of_peers, sizes.blocks)] if len(found) > len(ours) else []
-    for everybody, schemas, blocks in [*rounds, (ours, sizes.schemas, sizes.more)]:
+    numbers = count(1)
+    if len(found) > len(ours):
+        yield from _migrating(found, sizes.of_peers, sizes.blocks, numbers, ddl, has_targets=False)
+    with ExitStack() as stack:
+        ours |= sharing((ALONE,), found, stack)
+        yield from _migrating(ours, sizes.schemas, sizes.more, numbers, ddl, has_targets=True)
+
+
+def _migrating(
+    everybody: Processes, schemas: int, blocks: int, numbers: Iterator[int], ddl: list[str], *, has_targets: bool
+) -> Iterator[Row]:
+    for process in everybody.values():
+        process.ask("fill", number=schemas, ddl=ddl)
+    for what, texts, at_most in MIGRATIONS:
+
+        def leg(process: Process, texts: tuple[str, ...] = texts) -> Seconds:
+            number = next(numbers)
+            return process.clock("migrate", operations=[text.format(number) for text in texts])
+
         for process in everybody.values():
-            process.ask("fill", number=schemas, ddl=ddl)
-        for what, texts, at_most in MIGRATIONS:
-
-            def leg(process: Process, texts: tuple[str, ...] = texts) -> Seconds:
-                number = next(numbers)
-                return process.clock("migrate", operations=[text.format(number) for text in texts])
-
-            for process in ours.values():
+            if process.contender in (PLAIN, OURS, ALONE):
                 leg(process)
-            aim = at_most if everybody is ours else None
-            yield from Comparison(f"{what}, {schemas} schemas", everybody, leg, aim).run(blocks, 0)
-        for name, process in everybody.items():
-            if name != PLAIN.name:
-                yield _idle(name, process, schemas)
+        aim = at_most if has_targets else None
+        yield from Comparison(f"{what}, {schemas} schemas", everybody, leg, aim).run(blocks, 0)
+    for name, process in everybody.items():
+        if process.contender not in (PLAIN, ALONE):
+            yield _idle(name, process, schemas)
 
 
 def _idle(name: str, process: Process, schemas: int) -> Row:

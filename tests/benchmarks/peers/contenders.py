@@ -68,6 +68,7 @@ CLONING = tuple(
     for peer in PEERS
 )
 GUARDED = Contender("bare DDL with policies", "ours", of=OURS.name, switch={"TENANTKIT_PEERS_BARE": "1"})
+ALONE = Contender("django_tenantkit, one worker", "ours", of=OURS.name, switch={"TENANTKIT_PEERS_WORKERS": "1"})
 LIMITED = tuple(
     Contender(f"{peer.name}, calls limited", peer.module, peer.requirement, peer.name, {"TENANTKIT_PEERS_LIMITED": "1"})
     for peer in PEERS

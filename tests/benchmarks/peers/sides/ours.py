@@ -22,6 +22,9 @@ from .base import FIRST, Side, recorded, send, timed
 
 RECORDED = "t_recorded"
 
+#: How many work at once, where the harness does not leave it to the command.
+WORKERS = {"workers": int(number)} if (number := os.environ.get("TENANTKIT_PEERS_WORKERS")) else {}
+
 
 class Ours(Side):
     def install(self) -> None:
@@ -59,7 +62,7 @@ class Ours(Side):
         call_command("migrate", verbosity=0)
 
     def migrate_all(self) -> None:
-        call_command("migrate_tenants", all_tenants=True, workers=1, verbosity=0)
+        call_command("migrate_tenants", all_tenants=True, verbosity=0, **WORKERS)
 
     def timed_claim(self, how: str, slug: str) -> list[float]:
         """CPU time and wall time of taking a place, the second time."""

@@ -48,6 +48,7 @@ class Plain(Side):
         messages = [";\n".join([f'SET search_path TO "{name}"', *ddl, "RESET search_path"]) for name in self.schemas]
 
         def run() -> None:
+            connection.close()  # a command logs in, and its backend knows no table yet
             for message in messages:
                 send(message)
 
