@@ -112,6 +112,19 @@ def _ask(path: str, user: Any, tenant: Any) -> Verdict:
     return False
 
 
+def staff(user: Any, tenant: Any) -> bool:
+    """For TENANTKIT_MAINTENANCE_BYPASS: whoever may use Django's admin and is let into the tenant."""
+    return bool(user.is_staff)
+
+
+@async_unsafe("TENANTKIT_MAINTENANCE_BYPASS may ask the database. Decide in a thread.")
+def _bypasses(user: Any, tenant: Any) -> bool:
+    """Whether maintenance does not concern `user`, who may act in the tenant. Asked each time: it lasts for minutes,
+    and whoever is left out of the list is to be out at once."""
+    path = conf.MAINTENANCE_BYPASS
+    return path is not None and bool(import_string(path)(user, tenant))
+
+
 class Access:
     """The guard of a request: called whenever tenant data is about to be touched, it returns or raises
     `TenantAccessDenied`, `TenantSuspended` or `TenantUnavailable`. It decides once for each user that the
@@ -153,7 +166,7 @@ class Access:
     def presume(self) -> None:
         """Let an anonymous user in where the host named the tenant, without looking at the user: nothing may
         ever ask who that is. Raises for a tenant that is not at work."""
-        self._check_status()
+        self._check_status(None)
         self.presumed = getattr(self.request, "user", None)
 
     def is_settled(self) -> bool:
@@ -180,12 +193,12 @@ class Access:
                 security.warning("%s may not act in tenant %s: %r", who, name, self.request.path)
             raise TenantAccessDenied()
         if self.tenant.status != _ACTIVE or conf.VERSION_GATE:
-            self._check_status()
+            self._check_status(known)
         self.user = pk
         self.roles = verdict if isinstance(verdict, tuple) else ()
         self.passed = user
 
-    def _check_status(self) -> None:
+    def _check_status(self, user: Any) -> None:
         status, slug = self.tenant.status, self.tenant.slug
         if status == _ACTIVE:
             if conf.VERSION_GATE:
@@ -193,7 +206,7 @@ class Access:
             return
         if status == TenantStatus.SUSPENDED:
             raise TenantSuspended(f"{slug} is suspended. `resume_tenant {slug}` lets it work again.")
-        if status == TenantStatus.MAINTENANCE:
+        if status == TenantStatus.MAINTENANCE and not (user is not None and _bypasses(user, self.tenant)):
             raise TenantUnavailable(f"{slug} is in maintenance. Try again later.")
 
     def _check_version(self) -> None:

@@ -251,6 +251,21 @@ class Settings:
         "tenant, user and role, and after the next `migrate` policies refuse a context without the right one.",
     )
 
+    STORES: Setting[list[str]] = Setting(
+        [],
+        "What the project keeps of tenants beside its tables: dotted paths of classes that inherit "
+        "`django_tenantkit.lifecycle.stores.Store`. They take part when a tenant is moved, copied, exported or erased.",
+    )
+    ERASE_KEEP: Setting[dict[str, str]] = Setting(
+        {},
+        "What the law keeps when a tenant is erased: names of models (`shop.Invoice`) with the reason. Their rows "
+        "stay, and so does what they refer to, which has to be named too.",
+    )
+    MAINTENANCE_BYPASS: Setting[str | None] = Setting(
+        None,
+        "Who may act in a tenant that is in maintenance: `bypass(user, tenant)`, asked of users whom "
+        "TENANTKIT_ACCESS_POLICY lets in. None: nobody. `django_tenantkit.access.staff`: those who run the site.",
+    )
     SLUG_QUARANTINE = Setting(90, "Days for which the slug and the domains of an erased tenant stay reserved.")
 
 

@@ -27,6 +27,7 @@ INSTALLED_APPS = [
     "django_tenantkit",
     "tests.testapp",
     "tests.presets",
+    "tests.erasing.papers",
 ]
 
 MIDDLEWARE = [

@@ -19,9 +19,13 @@ from .common import TAG, Messages, imported, is_module, names
 SETTINGS = {name: value for name, value in vars(Settings).items() if isinstance(value, Setting)}
 
 #: Settings whose values are dotted paths of functions or classes.
-PATHS = ("RESOLVERS", "ACCESS_POLICY", "PROVISIONING", "DEFAULT_DATA", "PLACEMENT")
+PATHS = ("RESOLVERS", "ACCESS_POLICY", "PROVISIONING", "DEFAULT_DATA", "PLACEMENT", "STORES", "MAINTENANCE_BYPASS")
 
 RESOLVER = "django_tenantkit.resolvers.Resolver"
+STORE = "django_tenantkit.lifecycle.stores.Store"
+
+#: Settings whose classes inherit one of ours, with that and with the check's id.
+BASES = {"RESOLVERS": (RESOLVER, "tenantkit.E207"), "STORES": (STORE, "tenantkit.E208")}
 
 #: The cases that TENANTKIT_RESPONSES can map.
 CASES = ("unknown", "missing", "malformed", "ambiguous", "denied", "suspended", "maintenance")
@@ -29,7 +33,7 @@ CASES = ("unknown", "missing", "malformed", "ambiguous", "denied", "suspended", 
 
 @register(TAG)
 def check_settings(**kwargs: Any) -> list[CheckMessage]:
-    """E201 to E205, and E207. Values of the wrong type are not looked into any further."""
+    """E201 to E205, E207 and E208. Values of the wrong type are not looked into any further."""
     wrong = list(types())
     if wrong:
         return [*unknown_names(), *wrong]
@@ -108,11 +112,12 @@ def dotted_paths() -> Messages:
         for path in [given] if isinstance(given, str) else given or ():
             if not callable(imported(path)):
                 yield _nowhere(name, path, "a function or class")
-            elif name == "RESOLVERS" and RESOLVER not in names(path):
+            elif name in BASES and BASES[name][0] not in names(path):
+                base, number = BASES[name]
                 yield Error(
-                    f"TENANTKIT_RESOLVERS names {path!r}, which is no Resolver.",
-                    hint=f"Let it inherit {RESOLVER}.",
-                    id="tenantkit.E207",
+                    f"{SETTINGS[name].name} names {path!r}, which is no {base.rpartition('.')[2]}.",
+                    hint=f"Let it inherit {base}.",
+                    id=number,
                 )
     urlconf = conf.PUBLIC_URLCONF
     if urlconf is not None and not is_module(urlconf):

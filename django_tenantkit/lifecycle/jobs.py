@@ -51,6 +51,10 @@ class _TakenUp(Exception):
     """Another process took the job up."""
 
 
+class Wait(Exception):
+    """Raised by a step whose time has not come: the job is left `waiting`, and asks again when it is taken up."""
+
+
 def begin(
     kind: Kind,
     slug: str,
@@ -175,6 +179,8 @@ def run(kind: Kind, job: Job, steps: Mapping[str, Step], progress: Progress | No
         raise kind.refused(
             f"Job {job.uid} on {job.slug!r} was taken up by another process, which goes on with it."
         ) from None
+    except Wait:
+        return _leave_waiting(job)
     except Exception as error:
         _record_failure(kind, job)
         if kind.only_reads:
@@ -216,6 +222,14 @@ def _do(job: Job, name: str, step: Step) -> None:
 def _run_step(job: Job, name: str, step: Step) -> None:
     with tenant_context(job.tenant), contained(name):
         step(job)
+
+
+def _leave_waiting(job: Job) -> Job:
+    with transaction.atomic(using=_database()):
+        mine = _mine(job)
+        mine.state = JobState.WAITING
+        mine.save()
+    return mine
 
 
 def _finish(job: Job) -> Job:

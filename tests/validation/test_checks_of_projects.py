@@ -58,6 +58,7 @@ FAULTS = {
     "E205 case": {"TENANTKIT_RESPONSES": {"unknwon": 404}},
     "E205 status": {"TENANTKIT_RESPONSES": {"unknown": 200}},
     "E207": {"TENANTKIT_RESOLVERS": [f"{__name__}.OtherRouter"]},
+    "E208": {"TENANTKIT_STORES": [f"{__name__}.OtherRouter"]},
     "E301": {"MIDDLEWARE": [SESSIONS, USERS]},
     "E302": {"MIDDLEWARE": [SESSIONS, TENANTS, USERS]},
     "E302 sessions": {"MIDDLEWARE": [TENANTS, SESSIONS]},

@@ -1,0 +1,1 @@
+"""The stores of ours: files, Django's caches, sessions. Their interface: `lifecycle/stores.py`."""
