@@ -105,6 +105,14 @@ class JobFailed(TenantkitError):
     go on with the job by its uid."""
 
 
+class EraseRefused(TenantkitError):
+    """The tenant cannot be erased as asked; nothing was changed."""
+
+
+class TenantRemains(TenantkitError):
+    """Something of the tenant is left. Remove what is named, then go on with the job."""
+
+
 class MigratingRefused(TenantkitError):
     """The homes of tenants cannot be migrated now; nothing was changed."""
 

@@ -9,3 +9,9 @@ tenant_provisioned = Signal()
 #: Sent when a tenant's status changed, in the same transaction; `old` and `new` are values of
 #: `TenantStatus`, `reason` is the operator's text or "".
 tenant_status_changed = Signal()
+#: Sent when a tenant's grace is over and its rows are about to be erased, in the transaction that records it. What a
+#: receiver raises stops the job.
+tenant_erasing = Signal()
+#: Sent when a tenant is erased and nothing was found of it, in the transaction that records it; `certificate` is the
+#: evidence, a dictionary.
+tenant_erased = Signal()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,14 @@ from django.utils import timezone
 from ..conf import conf
 from ..exceptions import ProvisioningRefused
 from ..models import AbstractTenant, TenantStatus, get_domain_model, get_tenant_model
+
+#: Where the settings of an erased tenant keep the digests of the domains that it had.
+RESERVED = "reserved_domains"
+
+
+def digest_of(domain: str) -> str:
+    """What stands for a domain of an erased tenant."""
+    return hashlib.sha256(domain.encode()).hexdigest()
 
 
 def refuse_taken(slug: str, domain: str) -> None:
@@ -32,6 +41,7 @@ def release_slug(slug: str) -> None:
 def assign_domain(tenant: AbstractTenant, name: str, verified_at: datetime | None) -> None:
     """Give the tenant its primary domain. The row of an erased tenant changes hands."""
     model: Any = get_domain_model()
+    _refuse_held(f"The domain {name}", _former_holder(name))
     domain = model._default_manager.filter(domain=name).first() or model(domain=name)
     if domain.pk is not None and domain.tenant_id != tenant.pk:
         _refuse_held(f"The domain {name}", domain.tenant)
@@ -41,7 +51,15 @@ def assign_domain(tenant: AbstractTenant, name: str, verified_at: datetime | Non
 
 def _holder(domain: str) -> AbstractTenant | None:
     row: Any = get_domain_model()._default_manager.filter(domain=domain).first()
-    return None if row is None else row.tenant
+    return _former_holder(domain) if row is None else row.tenant
+
+
+def _former_holder(domain: str) -> AbstractTenant | None:
+    """The tenant that was erased lately and had the domain: its row has the digest alone."""
+    since = timezone.now() - timedelta(days=conf.SLUG_QUARANTINE)
+    erased = get_tenant_model()._default_manager.filter(status=TenantStatus.ERASED, erased_at__gt=since)
+    digest = digest_of(domain)
+    return next((tenant for tenant in erased.iterator() if digest in (tenant.settings or {}).get(RESERVED, ())), None)
 
 
 def _refuse_held(what: str, holder: AbstractTenant | None) -> None:

@@ -1,0 +1,1 @@
+"""Erasing a tenant: everything, everywhere, with evidence. `run.py` has the functions that others call."""
