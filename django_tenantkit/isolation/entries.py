@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from ..conf import conf
+from ..conf import Settings, conf, made_of
 from ..exceptions import TenantkitError
 from ..sql.roles import MAX_NAME, ORIGINAL_NAME
 
@@ -49,9 +50,10 @@ def left_database_name(name: str, uid: UUID) -> str:
     return f"{name.removesuffix(f't_{uid.hex}')}l_{uid.hex}"
 
 
-def allows_databases() -> bool:
-    """Whether tenants may live in other databases than the main one."""
-    return "database" in conf.ISOLATIONS or bool(conf.SERVERS)
+@made_of(Settings.ISOLATIONS, Settings.SERVERS)
+def allows_databases(isolations: Sequence[str], servers: Mapping[str, Any]) -> bool:
+    """Whether tenants may live in other databases than the main one. Asked several times for each query."""
+    return "database" in isolations or bool(servers)
 
 
 def is_elsewhere(alias: str | None) -> bool:
