@@ -72,8 +72,6 @@ def begin(
     job, or an unfinished job with other arguments holds a name, or any other the tenant.
     """
     arguments = json.loads(json.dumps(arguments))
-    if (job := unfinished(kind, slug, arguments, domain)) is not None:
-        return _take_up_unfinished(kind, job, check)
     try:
         with transaction.atomic(using=_database()):
             job = Job.objects.create(
@@ -168,13 +166,18 @@ def run(kind: Kind, job: Job, steps: Mapping[str, Step], progress: Progress | No
     """
     if job.state in ENDED:
         return job
-    name = ""
+    name, idle = "", list[dict[str, Any]]()
+    mine = job
     try:
         for done, (name, step) in enumerate(steps.items(), 1):
-            _do(job, name, step)
+            if name not in mine.steps_done and _is_idle(step, mine):
+                idle.append(_entry(name, time.monotonic()))
+            else:
+                mine = _do(mine, name, step, idle, is_last=done == len(steps))
+                job.result, job.tenant = mine.result, mine.tenant
             if progress is not None:
                 progress(done, len(steps), name)
-        return _finish(job)
+        return mine if mine.state == JobState.DONE else _finish(mine, idle)
     except _TakenUp:
         raise kind.refused(
             f"Job {job.uid} on {job.slug!r} was taken up by another process, which goes on with it."
@@ -198,25 +201,49 @@ def outside_transactions(step: Step) -> Step:
     return step
 
 
+def only_if(condition: Callable[[Job], bool]) -> Callable[[Step], Step]:
+    """Marks a step that does nothing for jobs of which `condition` is not true. It needs no transaction for that: its
+    entry is kept together with that of the next step that does something."""
+
+    def decorate(step: Step) -> Step:
+        _CONDITIONS[step] = condition
+        return step
+
+    return decorate
+
+
 _OUTSIDE: set[Step] = set()
+_CONDITIONS: dict[Step, Callable[[Job], bool]] = {}
 
 
-def _do(job: Job, name: str, step: Step) -> None:
+def _is_idle(step: Step, job: Job) -> bool:
+    condition = _CONDITIONS.get(step)
+    return condition is not None and not condition(job)
+
+
+def _entry(name: str, began: float) -> dict[str, Any]:
+    return {"name": name, "at": timezone.now().isoformat(), "seconds": round(time.monotonic() - began, 3)}
+
+
+def _do(job: Job, name: str, step: Step, idle: list[dict[str, Any]], *, is_last: bool) -> Job:
+    """Do a step, keep its entry behind those of `idle` ones, and return the job as it then is."""
     began = time.monotonic()
     if step in _OUTSIDE and name not in job.steps_done:
         _run_step(job, name, step)
     with transaction.atomic(using=_database()):
         mine = _mine(job)
         if name in mine.steps_done:
-            return
+            return mine
         if step not in _OUTSIDE:
             _run_step(mine, name, step)
         else:
             mine.result = job.result
-        seconds = round(time.monotonic() - began, 3)
-        mine.steps.append({"name": name, "at": timezone.now().isoformat(), "seconds": seconds})
+        mine.steps += [*idle, _entry(name, began)]
+        if is_last:
+            mine.state = JobState.DONE
         mine.save()
-    job.result, job.tenant = mine.result, mine.tenant
+    idle.clear()
+    return mine
 
 
 def _run_step(job: Job, name: str, step: Step) -> None:
@@ -232,17 +259,19 @@ def _leave_waiting(job: Job) -> Job:
     return mine
 
 
-def _finish(job: Job) -> Job:
+def _finish(job: Job, idle: list[dict[str, Any]]) -> Job:
+    """Note that a job is done, whose last step had nothing to do or was done by a process that ended right then."""
     with transaction.atomic(using=_database()):
         mine = _mine(job)
+        mine.steps += idle
         mine.state = JobState.DONE
         mine.save()
     return mine
 
 
 def _mine(job: Job) -> Job:
-    """The job as the database has it, locked until the end of the transaction."""
-    mine = Job.objects.select_for_update().get(pk=job.pk)
+    """The job as the database has it, locked until the end of the transaction, with its tenant."""
+    mine = Job.objects.select_for_update(of=("self",)).select_related("tenant").get(pk=job.pk)
     if mine.attempts != job.attempts:
         raise _TakenUp
     return mine

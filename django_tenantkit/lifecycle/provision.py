@@ -64,7 +64,7 @@ def provision(
     Raises `ProvisioningRefused`, with nothing changed, for names that are malformed, reserved or taken,
     and while an unfinished job with other arguments holds them; `JobFailed` when a step failed.
     """
-    wanted = prepare(
+    wanted = _look_at(
         slug,
         name,
         domain=domain,
@@ -75,8 +75,7 @@ def provision(
         isolation=isolation,
         database=database,
     )
-    job = jobs.begin(PROVISION, slug, wanted.arguments, lambda: refuse_taken(slug, wanted.domain), domain=wanted.domain)
-    return _run(job, progress)
+    return _run(_begin(slug, wanted), progress)
 
 
 @unscoped(reason="provisioning")
@@ -84,9 +83,7 @@ def sign_up(slug: str, name: str = "", **wanted: Any) -> Job:
     """`provision()` for a web process, which makes no tables: with a place that is ready the tenant is made at once
     and is `job.tenant`; otherwise the job is left, `waiting`, to `fill_pool`. Takes the arguments of `provision()`
     and raises what it raises."""
-    plan = prepare(slug, name, **wanted)
-    check = partial(refuse_taken, slug, plan.domain)
-    job = jobs.begin(PROVISION, slug, plan.arguments, check, domain=plan.domain)
+    job = _begin(slug, _look_at(slug, name, **wanted))
     isolation, server = job.arguments["isolation"], job.arguments["database"]
     lacks_place = isolation != TenantIsolation.ROW and job.tenant is None
     if not lacks_place or has_ready_place(isolation, server):
@@ -108,7 +105,17 @@ def resume(uid: UUID | str, *, progress: jobs.Progress | None = None) -> Abstrac
 
 
 @unscoped(reason="provisioning")
-def prepare(
+def prepare(slug: str, name: str = "", **wanted: Any) -> Plan:
+    """What `provision()` with these arguments would do. Raises what it would raise before its first
+    step; changes nothing."""
+    arguments = _look_at(slug, name, **wanted)
+    job = jobs.unfinished(PROVISION, slug, arguments, arguments["domain"])
+    if job is None:
+        refuse_taken(slug, arguments["domain"])
+    return Plan(slug, arguments["domain"], arguments, job, _remaining(job))
+
+
+def _look_at(
     slug: str,
     name: str = "",
     *,
@@ -119,24 +126,24 @@ def prepare(
     settings: Mapping[str, Any] | None = None,
     isolation: str | None = None,
     database: str | None = None,
-) -> Plan:
-    """What `provision()` with these arguments would do. Raises what it would raise before its first
-    step; changes nothing."""
+) -> dict[str, Any]:
+    """The arguments of the job. Raises `ProvisioningRefused` for what could not be given to any tenant; whether the
+    names are taken `jobs.begin()` finds out."""
     _load_steps()
-    wanted_domain = _clean_domain(domain) if domain else ""
     fields = {"name": name or slug, "plan": plan, "settings": dict(settings or {})}
     _validate(slug, fields)
-    arguments = {
+    return {
         **fields,
         **_place(isolation, database, plan),
-        "domain": wanted_domain,
+        "domain": _clean_domain(domain) if domain else "",
         "domain_verified": domain_verified,
         "admin_email": clean_email(admin_email) if admin_email else "",
     }
-    job = jobs.unfinished(PROVISION, slug, arguments, wanted_domain)
-    if job is None:
-        refuse_taken(slug, wanted_domain)
-    return Plan(slug, wanted_domain, arguments, job, _remaining(job))
+
+
+def _begin(slug: str, arguments: dict[str, Any]) -> Job:
+    domain = arguments["domain"]
+    return jobs.begin(PROVISION, slug, arguments, partial(refuse_taken, slug, domain), domain=domain)
 
 
 @unscoped(reason="provisioning")

@@ -35,18 +35,23 @@ from ..signals import tenant_provisioned
 from . import places
 from .admins import find_or_make_admin, find_user
 from .claims import assign_domain, release_slug
-from .jobs import outside_transactions
+from .jobs import only_if, outside_transactions
 from .suspend import change_status
 
 
+def _lacks_place(job: Job) -> bool:
+    isolation, server = _wanted_place(job)
+    return isolation != TenantIsolation.ROW and not places.has_ready_place(isolation, server)
+
+
+@only_if(_lacks_place)
 @outside_transactions
 def make_place(job: Job) -> None:
     """Make a place for the tenant where none is ready: a schema or a database, whose uid is the job's. By the
     system's login; nothing for a tenant that shares tables."""
     isolation, server = _wanted_place(job)
-    if isolation != TenantIsolation.ROW and not places.has_ready_place(isolation, server):
-        with unscoped(reason=f"provisioning {job.slug}"):
-            places.make_place(isolation, server, job.uid, ready=False)
+    with unscoped(reason=f"provisioning {job.slug}"):
+        places.make_place(isolation, server, job.uid, ready=False)
 
 
 def make_tenant(job: Job) -> None:
@@ -86,28 +91,27 @@ def _place_of(job: Job) -> Any:
     return uid
 
 
+@only_if(lambda job: bool(job.domain))
 def make_domain(job: Job) -> None:
     """Give the tenant the domain it is to have, as its primary one."""
-    if job.domain:
-        verified_at = timezone.now() if job.arguments["domain_verified"] else None
-        with unscoped(reason=f"provisioning {job.slug}"):
-            assign_domain(job.tenant, job.domain, verified_at)
+    verified_at = timezone.now() if job.arguments["domain_verified"] else None
+    with unscoped(reason=f"provisioning {job.slug}"):
+        assign_domain(job.tenant, job.domain, verified_at)
 
 
+@only_if(lambda job: bool(job.arguments["admin_email"]))
 def make_admin(job: Job) -> None:
     """Make the user with the admin's e-mail address a member with the role `admin`. An unknown user is
     made, without a usable password. Where tenants have users of their own, that user is the tenant's first."""
-    if not (email := job.arguments["admin_email"]):
-        return
-    user = find_or_make_admin(email)
+    user = find_or_make_admin(job.arguments["admin_email"])
     if not users_live_at_home():
         Membership.objects.get_or_create(tenant=job.tenant, user=user, defaults={"role": "admin"})
 
 
+@only_if(lambda job: bool(conf.DEFAULT_DATA))
 def make_default_data(job: Job) -> None:
     """Call the function that TENANTKIT_DEFAULT_DATA names with the tenant."""
-    if conf.DEFAULT_DATA:
-        import_string(conf.DEFAULT_DATA)(job.tenant)
+    import_string(conf.DEFAULT_DATA)(job.tenant)  # type: ignore[arg-type]
 
 
 def activate(job: Job) -> None:
@@ -121,12 +125,11 @@ def activate(job: Job) -> None:
     change_status(job.tenant, TenantStatus.ACTIVE, [TenantStatus.PROVISIONING])
 
 
+@only_if(lambda job: bool(job.arguments["admin_email"] and conf.WELCOME_MAIL))
 def send_welcome(job: Job) -> None:
     """Send the admin a mail, if TENANTKIT_WELCOME_MAIL says so. A process killed between sending and
     recording sends it again, with the same Message-ID, by which mail programs drop the second."""
     email = job.arguments["admin_email"]
-    if not email or not conf.WELCOME_MAIL:
-        return
     context = _welcome(job.tenant, find_user(email))
     subject = render_to_string("django_tenantkit/welcome_subject.txt", context)
     EmailMessage(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.db import connection, connections, transaction
@@ -25,7 +27,7 @@ from django_tenantkit.lifecycle.places import (
 from django_tenantkit.lifecycle.pool import fill_pool
 from django_tenantkit.lifecycle.provision import provision, sign_up
 from django_tenantkit.lifecycle.suspend import suspend
-from django_tenantkit.models import JobState, MigrationState, Place, PlaceState, Tenant
+from django_tenantkit.models import Job, JobState, MigrationState, Place, PlaceState, Tenant
 from django_tenantkit.testing.tenants import make_tenant
 from tests.databases import ISOLATION
 from tests.lifecycle.helpers import Ran
@@ -85,6 +87,29 @@ class TestSigningUp:
         assert job.state == JobState.DONE
         assert job.tenant.is_active
         assert job.tenant.home.schema in schemas()
+
+    @pytest.mark.django_db(transaction=True)
+    def test_it_takes_so_many_statements(self):
+        """The job, the place and the tenant; its status; the end: each with its entry in the ledger, and locked."""
+        with CaptureQueriesContext(connection) as captured:
+            sign_up("acme", isolation="schema")
+        sent = [" ".join(query["sql"].split()) for query in captured]
+        kinds = [re.sub(r'^(\w+).*?"django_tenantkit_(\w+)".*$', r"\1 \2", text) for text in sent]
+        assert [kind for kind in kinds if "pending_changes" not in kind and "SAVEPOINT" not in kind] == [
+            *("BEGIN", "INSERT job", "SELECT tenant", "COMMIT"),
+            *("SELECT place", "SELECT place"),
+            *("BEGIN", "SELECT job", "SELECT tenant", "UPDATE place", "INSERT tenant", "UPDATE job", "COMMIT"),
+            *("BEGIN", "SELECT job", "SELECT tenant", "UPDATE tenant", "UPDATE job", "COMMIT"),
+            *("BEGIN", "SELECT job", "UPDATE job", "COMMIT"),
+        ]
+
+    @pytest.mark.django_db(transaction=True)
+    def test_whoever_takes_the_last_place_meanwhile_leaves_it_to_the_pool(self):
+        """No place was to be made, and now one is: nothing on record says that this was done."""
+        with patch("django_tenantkit.lifecycle.places.take_place", return_value=None):
+            with pytest.raises(JobFailed, match="No place with the isolation"):
+                sign_up("acme", isolation="schema")
+        assert Job.objects.get().steps == []
 
     def test_without_one_the_job_waits(self):
         Place.objects.update(state=PlaceState.TAKEN)
