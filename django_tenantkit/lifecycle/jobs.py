@@ -80,8 +80,8 @@ def begin(
             check()
             return job
     except IntegrityError as error:
-        if (job := unfinished(kind, slug, arguments, domain)) is not None:
-            return _take_up_unfinished(kind, job, check)
+        if (held := unfinished(kind, slug, arguments, domain)) is not None:
+            return _take_up_unfinished(kind, held, check)
         _refuse_second(kind, tenant)
         check()
         raise kind.refused(f"Another process claimed {slug!r} and gave it up just now. Try again.") from error

@@ -106,9 +106,9 @@ class TestSigningUp:
     @pytest.mark.django_db(transaction=True)
     def test_whoever_takes_the_last_place_meanwhile_leaves_it_to_the_pool(self):
         """No place was to be made, and now one is: nothing on record says that this was done."""
-        with patch("django_tenantkit.lifecycle.places.take_place", return_value=None):
-            with pytest.raises(JobFailed, match="No place with the isolation"):
-                sign_up("acme", isolation="schema")
+        nothing = patch("django_tenantkit.lifecycle.places.take_place", return_value=None)
+        with nothing, pytest.raises(JobFailed, match="No place with the isolation"):
+            sign_up("acme", isolation="schema")
         assert Job.objects.get().steps == []
 
     def test_without_one_the_job_waits(self):
