@@ -84,12 +84,16 @@ def _guard_own_tables(connection: Any, models: dict[str, Any]) -> None:
 
 
 def _watch_copied(connection: Any) -> None:
-    """Have the main database note what changes in tables of which rows are copied. As the system."""
+    """Have the main database note what changes in tables of which rows are copied, unless it does: the statements
+    lock tables that every request writes. As the system."""
     with connection.cursor() as cursor:
         existing = connection.introspection.table_names(cursor)
+        cursor.execute(copies.WATCHED)
+        watched = set(cursor.fetchall())
         for model in copied_models(apps.get_models(include_auto_created=True)):
-            if model._meta.db_table in existing:
-                for statement in copies.watch(model._meta.db_table, model._meta.pk.column):
+            wanted = (model._meta.db_table, model._meta.pk.column)
+            if wanted[0] in existing and wanted not in watched:
+                for statement in copies.watch(*wanted):
                     cursor.execute(statement)
 
 

@@ -56,11 +56,14 @@ def migrate_home(connection: Any, schema: str, *, fake: bool = False) -> list[st
 
 def guard_home(connection: Any, schema: str) -> None:
     """Guard the tables of a home that have no tenant's column: see `sql/homes.py`."""
-    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(*sql.unguarded(schema))
-        for (table,) in cursor.fetchall():
-            for statement in sql.guard(schema, table, roles_of(connection.settings_dict)):
-                cursor.execute(statement)
+        if not (tables := [table for (table,) in cursor.fetchall()]):
+            return
+        with transaction.atomic(using=connection.alias):
+            for table in tables:
+                for statement in sql.guard(schema, table, roles_of(connection.settings_dict)):
+                    cursor.execute(statement)
 
 
 def applied_in(connection: Any, schema: str) -> list[str]:

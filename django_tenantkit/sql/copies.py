@@ -61,33 +61,24 @@ END
 $$
 """
 
-#: Rows that are gone in the main database go here too.
-DISMISS = """
-CREATE OR REPLACE FUNCTION tenantkit.dismiss(table_name text, key_column text, keys text[]) RETURNS void
+_DISMISS = """
+CREATE OR REPLACE FUNCTION tenantkit.{name}(table_name text, key_column text, keys text[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS
 $$
 BEGIN
     IF NOT EXISTS (SELECT FROM tenantkit.copied WHERE name = table_name) THEN
         RAISE EXCEPTION '% is no table of copies.', table_name USING ERRCODE = 'insufficient_privilege';
     END IF;
-    EXECUTE format('DELETE FROM public.%I WHERE %I::text = ANY ($1)', table_name, key_column) USING keys;
+    EXECUTE format('DELETE FROM public.%I WHERE %I::text {which} ($1)', table_name, key_column) USING keys;
 END
 $$
 """
 
+#: Rows that are gone in the main database go here too.
+DISMISS = _DISMISS.format(name="dismiss", which="= ANY")
+
 #: Rows of a table that is copied as a whole, but for those with these keys.
-DISMISS_OTHERS = """
-CREATE OR REPLACE FUNCTION tenantkit.dismiss_others(table_name text, key_column text, keys text[]) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS
-$$
-BEGIN
-    IF NOT EXISTS (SELECT FROM tenantkit.copied WHERE name = table_name) THEN
-        RAISE EXCEPTION '% is no table of copies.', table_name USING ERRCODE = 'insufficient_privilege';
-    END IF;
-    EXECUTE format('DELETE FROM public.%I WHERE %I::text <> ALL ($1)', table_name, key_column) USING keys;
-END
-$$
-"""
+DISMISS_OTHERS = _DISMISS.format(name="dismiss_others", which="<> ALL")
 
 REGISTER = """
 CREATE OR REPLACE FUNCTION tenantkit.register_copies(table_name text, keys text[], home_uid text) RETURNS void
@@ -126,6 +117,13 @@ $$ DELETE FROM tenantkit.changes WHERE id = ANY (ids) $$
 #: What both sides need, in order. The schema `tenantkit` is there.
 FUNCTIONS = (RECEIVE, DISMISS, DISMISS_OTHERS, REGISTER, NOTE, PENDING, SETTLE)
 STATEMENTS = (TABLES, *FUNCTIONS)
+
+#: The tables whose triggers are whole, and the keys that they note: for each row, after each kind of change (29).
+WATCHED = f"""
+SELECT relname, rtrim(encode(tgargs, 'escape'), '\\000') FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
+WHERE tgname = '{TRIGGER}' AND relnamespace = 'public'::regnamespace AND tgenabled = 'O' AND tgtype = 29
+    AND tgqual IS NULL AND tgattr = '' AND tgfoid = to_regproc('tenantkit.note_change')
+"""
 
 #: A database is gone.
 FORGET_HOME = """
@@ -170,12 +168,13 @@ def privileges(roles: Roles) -> list[str]:
 
 
 def watch(table: str, key: str) -> list[str]:
-    """The statements after which changes of a shared table, given its name and that of its key, are noted."""
+    """The statements after which changes of a shared table, given its name and that of its key, are noted. At no
+    moment is there no trigger."""
     name = f"public.{quoted(table)}"
     return [
-        f"DROP TRIGGER IF EXISTS {TRIGGER} ON {name}",
-        f"CREATE TRIGGER {TRIGGER} AFTER INSERT OR UPDATE OR DELETE ON {name} FOR EACH ROW "
+        f"CREATE OR REPLACE TRIGGER {TRIGGER} AFTER INSERT OR UPDATE OR DELETE ON {name} FOR EACH ROW "
         f"EXECUTE FUNCTION tenantkit.note_change({literal(key)})",
+        f"ALTER TABLE {name} ENABLE TRIGGER {TRIGGER}",
     ]
 
 

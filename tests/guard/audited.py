@@ -16,11 +16,13 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from django_tenantkit.isolation.entries import allows_databases
 from django_tenantkit.lifecycle.audit.evidence import Evidence
 from django_tenantkit.lifecycle.audit.expected import Expected, Generic, Reference, Table
 from django_tenantkit.lifecycle.audit.guarded import policies
 from django_tenantkit.lifecycle.audit.reader import Reader
 from django_tenantkit.lifecycle.audit.run import Report, audit, chosen
+from django_tenantkit.sql import copies
 from django_tenantkit.sql.functions import STATEMENTS, privileges
 from django_tenantkit.sql.policies import TRIGGER, Conditions, create_trigger, is_own
 from django_tenantkit.sql.policies import policies as policies_of
@@ -128,6 +130,9 @@ class Audited:
         self.plant(f"SET ROLE {self.roles.owner}")
         for statement in (*STATEMENTS, *privileges(self.roles)):
             self.admin.execute(statement)
+        if allows_databases():  # as in a run of tenants with databases
+            for statement in (*copies.STATEMENTS, *copies.privileges(self.roles)):
+                self.admin.execute(statement)
         self.plant(TABLES)
         for table, column in GUARDED.items():
             self.plant(GUARD, table=table, column=column)

@@ -7,6 +7,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from django_tenantkit.isolation.entries import allows_databases
 from django_tenantkit.lifecycle.guard import after_migrate
 from django_tenantkit.models import Domain, Tenant
 from django_tenantkit.sql.roles import roles_of
@@ -93,3 +94,29 @@ def test_a_signature_that_is_asked_for_is_no_damage(settings):
             admin.execute(f"DROP POLICY tenantkit_signed ON {TENANT}")
             settings.TENANTKIT_SIGNED_CONTEXT = None
             after()
+
+
+#: What somebody has done to the trigger that notes changes of a row that is copied.
+UNNOTED = {
+    "it is gone": "DROP TRIGGER tenantkit_copied ON auth_user",
+    "it is off": "ALTER TABLE auth_user DISABLE TRIGGER tenantkit_copied",
+    "it notes another column": "CREATE OR REPLACE TRIGGER tenantkit_copied AFTER INSERT OR UPDATE OR DELETE ON "
+    "auth_user FOR EACH ROW EXECUTE FUNCTION tenantkit.note_change('username')",
+    "it looks at some changes only": "CREATE OR REPLACE TRIGGER tenantkit_copied AFTER UPDATE OF username ON "
+    "auth_user FOR EACH ROW EXECUTE FUNCTION tenantkit.note_change('id')",
+}
+NOTING = """
+SELECT tgrelid::regclass::text, pg_get_triggerdef(oid), tgenabled FROM pg_trigger
+WHERE tgname = 'tenantkit_copied' ORDER BY 1
+"""
+
+
+@pytest.mark.skipif(not allows_databases(), reason="runs with TENANTKIT_TEST_ISOLATION=schema")
+@pytest.mark.parametrize("damage", UNNOTED.values(), ids=UNNOTED)
+def test_changes_of_copied_rows_are_noted_again(damage):
+    with superuser() as admin:
+        whole = admin.execute(NOTING).fetchall()
+        admin.execute(damage)
+        assert admin.execute(NOTING).fetchall() != whole
+        after()
+        assert admin.execute(NOTING).fetchall() == whole

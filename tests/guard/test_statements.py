@@ -36,7 +36,8 @@ def server() -> Iterator[servers.Server]:
 
 @pytest.fixture
 def project(server: servers.Server, settings: Any, django_db_blocker: Any) -> Iterator[Project]:
-    """A database with one table of tenants, whose statements are counted."""
+    """A database with one table of tenants, whose statements are counted. Its tables are in `public`."""
+    settings.TENANTKIT_ISOLATIONS, settings.TENANTKIT_ROW_SCHEMA = ["row"], None
     with server.place() as place, django_db_blocker.unblock():
         place.set_up()
         with place.connect() as superuser:

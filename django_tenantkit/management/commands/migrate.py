@@ -36,8 +36,8 @@ class Command(migrate.Command):
 
     def _make_row_home(self, connection: Any) -> None:
         """The application's statements name the schema of row tenants, those of the checks too. Where the roles are
-        not there yet, the checks say so."""
-        if conf.ROW_SCHEMA and connection.vendor == "postgresql":
+        not there yet, the checks say so; and inside a transaction nothing is made that only asks."""
+        if conf.ROW_SCHEMA and connection.vendor == "postgresql" and not connection.in_atomic_block:
             with suppress(DatabaseError), as_system(connection), connection.cursor() as cursor:
                 make_row_home(connection, cursor)
 
