@@ -197,11 +197,3 @@ INSERT INTO {place} (uid, isolation, database, state, migrations, attempts, erro
     drop_after)
 VALUES (%(left)s, 'row', %(server)s, 'leaving', '', 1, '', now(), now(), %(uid)s, %(after)s)
 """
-
-#: Let nobody connect to a database any more, rename it, end who is still connected as one of two roles.
-SHUT = "ALTER DATABASE {} WITH ALLOW_CONNECTIONS false"
-RENAME = "ALTER DATABASE {} RENAME TO {}"
-CONNECTED = """
-SELECT pid, usename::text FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()
-"""
-END = "SELECT pg_terminate_backend(%s)"

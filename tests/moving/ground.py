@@ -14,9 +14,10 @@ from django.db import connections
 
 from django_tenantkit import tenant_context
 from django_tenantkit.lifecycle.contents import contents
-from django_tenantkit.lifecycle.fence import unfence
+from django_tenantkit.lifecycle.fence import set_fence
+from django_tenantkit.lifecycle.leaving import drop_left_places
 from django_tenantkit.lifecycle.move.sides import Spot, opened
-from django_tenantkit.lifecycle.places import drop_left_places
+from django_tenantkit.lifecycle.places import make_place
 from django_tenantkit.models import Place, PlaceState, Tenant
 from django_tenantkit.testing.tenants import make_tenant
 from tests.operating import operated
@@ -100,23 +101,17 @@ def fresh(tenant: Any) -> Any:
 
 @contextmanager
 def movers(*isolations: str) -> Iterator[list[Any]]:
-    """Tenants whose homes, and what they leave, are gone afterwards."""
+    """Tenants whose homes are free for others afterwards, and what they left is gone."""
+    for isolation in {*isolations} - {"row"}:
+        while Place.objects.filter(isolation=isolation, state=PlaceState.READY).count() < isolations.count(isolation):
+            operated(make_place, isolation)
     made = [make_tenant(f"mover{n}", isolation=isolation) for n, isolation in enumerate(isolations)]
-    homes = {tenant.pk: tenant.isolation for tenant in made}
     try:
         yield made
     finally:
         for tenant in map(fresh, made):
-            for isolation in ISOLATIONS:
-                clean(tenant, isolation, was=homes[tenant.pk])
-
-
-def clean(tenant: Any, isolation: str, was: str) -> None:
-    """Remove what moving made: `flush` does not know of it."""
-    connections[Spot(isolation, "", tenant.uid).alias].close()
-    long_ago = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
-    left = Place.objects.filter(left_by=tenant.uid, state=PlaceState.LEAVING, isolation=isolation)
-    operated(left.update, drop_after=long_ago)
-    operated(drop_left_places)
-    if isolation == tenant.isolation:
-        unfence(tenant)
+            connections[Spot("database", "", tenant.uid).alias].close()
+            operated(set_fence, tenant, "open", tenant.home)
+            left = Place.objects.filter(left_by=tenant.uid, state=PlaceState.LEAVING)
+            operated(left.update, drop_after=datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC))
+        operated(drop_left_places)

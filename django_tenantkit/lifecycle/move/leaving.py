@@ -7,23 +7,15 @@ closed fence.
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
-from django.db import connections
-from psycopg import sql as compose
-
-from ...conf import conf
-from ...context import tenant_context
-from ...exceptions import MoveRefused, TenantkitError
-from ...isolation.entries import SHARED
+from ...exceptions import TenantkitError
 from ...models import Place, PlaceState, TenantIsolation, get_tenant_model
-from ...sql import copies
 from ...sql import moving as sql
 from ...sql.fence import CLOSED, OPEN
-from ...sql.roles import roles_of
+from .. import databases
 from ..contents import Content, contents
-from ..fence import PAUSE, set_fence
+from ..fence import set_fence
 from .sides import Side, Spot, opened
 
 #: How many rows are removed at a time.
@@ -36,7 +28,7 @@ def put_away(tenant: Any, spot: Spot, left: Any) -> None:
     if spot.is_shared:
         set_fence(tenant, CLOSED, spot.home)
     elif spot.isolation == TenantIsolation.DATABASE:
-        _rename_database(spot, Spot(spot.isolation, spot.server, left))
+        databases.put_away(spot.uid, spot.server, left_as=left)
 
 
 def discard_rows(tenant: Any, spot: Spot) -> None:
@@ -45,6 +37,7 @@ def discard_rows(tenant: Any, spot: Spot) -> None:
         left_by=tenant.uid, isolation=spot.isolation, database=spot.server, state=PlaceState.LEAVING
     ):
         drop_rows(place)
+        Place.objects.filter(pk=place.pk).update(state=PlaceState.GONE)
 
 
 def drop_rows(place: Place) -> None:
@@ -66,7 +59,6 @@ def drop_rows(place: Place) -> None:
                 while content.model in at_once and _delete(side, content, tenant.pk, BATCH):
                     pass
     set_fence(tenant, OPEN, spot.home)
-    Place.objects.filter(pk=place.pk).update(state=PlaceState.GONE)
 
 
 def _delete(side: Side, content: Content, key: Any, limit: int) -> int:
@@ -90,39 +82,3 @@ def _in_circles() -> set[Any]:
 
     circles = {model for model in targets if model in reached(model)}
     return circles.union(*(reached(model) for model in circles))
-
-
-def _rename_database(spot: Spot, to: Spot) -> None:
-    """Let nobody connect to a database any more, and rename it. Who is connected is thrown out."""
-    wrapper, main = connections[spot.alias], connections[SHARED]
-    name, new = wrapper.settings_dict["NAME"], connections[to.alias].settings_dict["NAME"]
-    wrapper.close()
-    with tenant_context(None), wrapper._nodb_cursor() as cursor:
-        cursor.execute("SELECT FROM pg_database WHERE datname = %s", [name])
-        if cursor.fetchone() is not None:
-            cursor.execute(compose.SQL(sql.SHUT).format(compose.Identifier(name)))
-            _throw_out(cursor, name, roles_of(wrapper.settings_dict))
-            cursor.execute(compose.SQL(sql.RENAME).format(compose.Identifier(name), compose.Identifier(new)))
-    system: Any = main
-    with tenant_context(None), system.as_system(), system.cursor() as cursor:
-        cursor.execute(copies.FORGET_HOME, [spot.alias, spot.alias])
-
-
-def _throw_out(cursor: Any, name: str, roles: Any) -> None:
-    until = time.monotonic() + conf.FENCE_SECONDS
-    while True:
-        cursor.execute(sql.CONNECTED, [name])
-        if not (found := cursor.fetchall()):
-            return
-        for pid, user in found:
-            if user in (roles.application, roles.operator, roles.system):
-                cursor.execute(compose.SQL("SET ROLE {}").format(compose.Identifier(user)))
-                cursor.execute(sql.END, [pid])
-                cursor.execute("RESET ROLE")
-        if time.monotonic() >= until:
-            listed = ", ".join(f"{pid} ({user})" for pid, user in found)
-            raise MoveRefused(
-                f"Still connected to {name}, which the tenant left: {listed}. End them with pg_terminate_backend(), "
-                "and resume the job."
-            )
-        time.sleep(PAUSE)

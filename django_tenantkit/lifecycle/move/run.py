@@ -30,6 +30,7 @@ from ...sql.places import KEY as PLACE_KEY
 from .. import jobs
 from ..fence import set_fence, unfence
 from ..jobs import outside_transactions
+from ..stores import stores
 from ..suspend import change_status
 from .checking import check_dangling, check_sides, check_source, check_wish
 from .leaving import discard_rows, put_away
@@ -218,6 +219,15 @@ def leave(job: Job) -> None:
     put_away(_tenant(job), _source(job), job.uid)
 
 
+@outside_transactions
+def tell_stores(job: Job) -> None:
+    """Let the stores follow, see `lifecycle/stores.py`."""
+    tenant = _tenant(job)
+    for store in stores():
+        with tenant_context(tenant), contained(store.name):
+            store.moved(tenant, _source(job).home, tenant.home)
+
+
 def thaw(job: Job) -> None:
     """Let the tenant work."""
     tenant = _tenant(job)
@@ -234,6 +244,7 @@ STEPS: dict[str, jobs.Step] = {
     "fence": shut,
     "move_rows": move_rows,
     "leave": leave,
+    "tell_stores": tell_stores,
     "thaw": thaw,
 }
 
