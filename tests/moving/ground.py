@@ -84,7 +84,9 @@ def objects(tenant: Any) -> str:
             ]
             for invoice in Invoice.objects.order_by("number")
         ]
-        notes = sorted((note.text, str(note.subject)) for note in Note.objects.all())
+        notes = sorted(
+            (note.text, *(getattr(note.subject, name, "") for name in ("name", "label"))) for note in Note.objects.all()
+        )
         rest = [
             sorted(Vip.objects.values_list("name", "discount")),
             sorted(Profile.objects.values_list("customer__name", "bio")),

@@ -63,7 +63,8 @@ class Keys:
     def _find(self, name: str, content: Content, copied: sql.Copied) -> None:
         column = quoted(content.key.column)
         own = self._at_target(f"{name}_own", copied, [content.key.column])
-        query = f"SELECT own.{column} AS old FROM {own} AS own JOIN {copied.target} AS t ON t.{column} = own.{column}"
+        query = f"SELECT own.{column} AS old FROM {own} AS own JOIN {copied.target} AS t ON t.{column} = own.{column} "
+        query += f"WHERE NOT {copied.among}"  # what the tenant itself left there goes before it comes
         self.target.raw.execute(f"CREATE TEMP TABLE {_bare(name)} ON COMMIT DROP AS {query}")
         if rows := self.target.ask(f"SELECT count(*) FROM {name}")[0][0]:
             self.taken[content.label] = rows
@@ -97,7 +98,7 @@ class Keys:
         copied = next(copied for content, copied in self.transfer.tables if content.table == table)
         own = self._at_target(f"pg_temp.tenantkit_values_{abs(hash((table, *columns)))}", copied, columns)
         same = " AND ".join(f"t.{quoted(column)} = own.{quoted(column)}" for column in columns)
-        query = f"SELECT EXISTS (SELECT FROM {own} AS own JOIN {copied.target} AS t ON {same})"
+        query = f"SELECT EXISTS (SELECT FROM {own} AS own JOIN {copied.target} AS t ON {same} WHERE NOT {copied.among})"
         return bool(self.target.ask(query)[0][0])
 
     def _give_new(self, model: Any, name: str) -> None:
