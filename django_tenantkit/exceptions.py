@@ -121,6 +121,10 @@ class TenantStatusRefused(TenantkitError):
     """The tenant's status does not allow this; nothing was changed. `list_tenants` shows the status."""
 
 
+class MoveRefused(TenantkitError):
+    """The tenant cannot move there; it lives where it lived."""
+
+
 class RolesRefused(TenantkitError):
     """The roles of the database cannot be what the settings say; nothing was changed."""
 

@@ -15,3 +15,9 @@ tenant_erasing = Signal()
 #: Sent when a tenant is erased and nothing was found of it, in the transaction that records it; `certificate` is the
 #: evidence, a dictionary.
 tenant_erased = Signal()
+#: Sent when a tenant is about to move, before it is fenced, in the transaction that puts it in maintenance. `job` is
+#: the entry in the ledger, whose `arguments` say where to.
+tenant_moving = Signal()
+#: Sent when a tenant has moved and works again, in the same transaction. `job.result` has numbers of rows and
+#: checksums.
+tenant_moved = Signal()

@@ -83,17 +83,19 @@ def is_there(uid: UUID, server: str = "") -> bool:
         return cursor.fetchone() is not None
 
 
-def put_away(uid: UUID, server: str = "") -> None:
-    """Put it out of reach: shut, and under another name. Nothing where that was done, or where there is none. As the
-    system, outside of transactions."""
+def put_away(uid: UUID, server: str = "", left_as: UUID | None = None) -> None:
+    """Put it out of reach: shut, and under another name, that of the uid `left_as` where the tenant has another home
+    by now. Nothing where that was done, or where there is none. As the system, outside of transactions."""
     connection = _closed(uid, server)
     name, left = _names(connection, uid)
+    if left_as is not None:
+        left = _names(connections[database_alias(left_as, server)], left_as).left
     with connection._nodb_cursor() as cursor:
         if _is_to_be_renamed(cursor, name, left):
             cursor.execute(sql.allow_connections(name, allow=False))
             _end_sessions(cursor, name, roles_of(connection.settings_dict))
             cursor.execute(sql.rename(name, left))
-    _tell_copies(copies.LEAVE_HOME, connection.alias)
+    _tell_copies(copies.LEAVE_HOME if left_as is None else copies.FORGET_HOME, connection.alias)
 
 
 def bring_back(uid: UUID, server: str = "") -> None:

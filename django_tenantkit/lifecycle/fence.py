@@ -30,21 +30,22 @@ from .contents import contents
 PAUSE = 0.02
 
 
-def fence(tenant: Any, *, closed: bool = False, home: Home | None = None) -> None:
-    """Fence `tenant` at `home`, by default where it lives: from then on nothing of it is written there, and no
+def fence(tenant: Any, *, closed: bool = False) -> None:
+    """Fence `tenant` where it lives: from then on nothing of it is written there, and no
     transaction is open that wrote something. With `closed` nothing is read there either, and operators do not see
     it. Raises `TenantUnavailable` where a table is in use for longer than TENANTKIT_FENCE_SECONDS; the tables that
     are fenced by then stay so, and the next call goes on."""
-    set_fence(tenant, sql.CLOSED if closed else sql.FROZEN, tenant.home if home is None else home)
+    set_fence(tenant, sql.CLOSED if closed else sql.FROZEN, tenant.home)
 
 
-def unfence(tenant: Any, *, home: Home | None = None) -> None:
-    """Take the fence away, if there is one."""
-    set_fence(tenant, sql.OPEN, tenant.home if home is None else home)
+def unfence(tenant: Any) -> None:
+    """Take the fence away where the tenant lives, if there is one."""
+    set_fence(tenant, sql.OPEN, tenant.home)
 
 
 def set_fence(tenant: Any, wanted: str, home: Home | None) -> None:
-    """What the functions above do; None is the home of row tenants in the main database."""
+    """What the functions above do, at any home: None is that of row tenants in the main database. `wanted` is
+    `open`, `frozen` or `closed`."""
     connection = connection_of(home)
     roles, schema, key = roles_of(connection.settings_dict), schema_of(home), str(tenant.pk)
     columns = {content.table: content.tenant.column if content.tenant else "" for content in contents()}

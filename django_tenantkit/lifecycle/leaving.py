@@ -22,6 +22,7 @@ from ..isolation.schema import left_name, schema_name
 from ..models import Place, PlaceState, TenantIsolation, TenantStatus
 from ..sql.homes import FIND_HOME, drop_schema, quoted, rename_schema
 from . import databases
+from .move.leaving import drop_rows
 from .places import alone
 
 
@@ -124,16 +125,18 @@ def _is_there(place: Place) -> bool:
 def _put_away(place: Place) -> None:
     if place.isolation == TenantIsolation.DATABASE:
         databases.put_away(place.uid, place.database)
-    else:
+    elif place.isolation == TenantIsolation.SCHEMA:
         _rename(place, schema_name(place.uid), left_name(place.uid))
 
 
 def _drop(place: Place) -> None:
     if place.isolation == TenantIsolation.DATABASE:
         databases.drop_left(place.uid, place.database)
-    else:
+    elif place.isolation == TenantIsolation.SCHEMA:
         with _main().cursor() as cursor:
             cursor.execute(drop_schema(left_name(place.uid)))
+    else:
+        drop_rows(place)
 
 
 def _rename(place: Place, old: str, new: str) -> None:

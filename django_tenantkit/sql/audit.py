@@ -291,7 +291,7 @@ UNKNOWN = """
 SELECT c.oid::int8 AS oid, c.oid::regclass::text AS name, c.relkind::text AS kind, c.relrowsecurity AS enabled
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND NOT c.oid = ANY (%(known)s::oid[])
-AND n.nspname NOT LIKE 'pg\\_%%' AND n.nspname <> 'information_schema' AND n.nspname !~ '^t_[0-9a-f]{32}$'
+AND n.nspname NOT LIKE 'pg\\_%%' AND n.nspname <> 'information_schema' AND n.nspname !~ '^(t|left)_[0-9a-f]{32}$'
 AND c.oid IN (SELECT attrelid FROM pg_attribute
               WHERE attname = ANY (%(columns)s::text[]) AND attnum > 0 AND NOT attisdropped
               UNION ALL SELECT conrelid FROM pg_constraint

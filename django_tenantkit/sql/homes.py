@@ -52,8 +52,9 @@ JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = %s AND reln
 #: Whether a schema is there, and whether it has a table of that name.
 FIND_HOME = "SELECT to_regnamespace(%s) IS NOT NULL, to_regclass(%s) IS NOT NULL"
 
-#: Whose database this is: the uid of the place that it was made for, written when it was finished.
-PLACE_OF = "SELECT uid FROM tenantkit.home"
+#: Whose database this is: the uid of the place that it was made for, written when it was finished. And which it is: a
+#: tenant that comes back to one gets another one of the same name.
+PLACE_OF = "SELECT uid, (SELECT oid FROM pg_database WHERE datname = current_database()) FROM tenantkit.home"
 
 
 def quoted(name: str) -> str:

@@ -11,6 +11,7 @@ from psycopg import errors
 
 from ...context import current_scope
 from ...exceptions import HomeMissing, TenantkitError, TenantUnavailable
+from ...isolation.copying import forget_known
 from ...isolation.entries import HOME_OF, MAIN, SHARED, allows_databases
 from ...sql.homes import PLACE_OF
 from .budget import budget
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
         pass
 else:
     _Wrapper = object
+
+
+#: Which database each alias led to last, by oid: what is known to be copied there is not in another one.
+_seen: dict[str, int] = {}
 
 
 class MainConnection:
@@ -136,6 +141,13 @@ class HomesMixin(_Wrapper):
         if alias != SHARED:  # Python calls this for the main one too, when it is asked for by its other name
             super().__init__(settings_dict, alias)
 
+    def ensure_connection(self) -> None:
+        """Connect. A tenant's database may have been taken away since it was used, and be another one by now."""
+        connection = self.connection
+        if connection is not None and HOME_OF in self.settings_dict and connection.closed and self.is_idle():
+            self.close()
+        super().ensure_connection()
+
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Connect. Where a tenant's database is not to be had, the error names the tenant, and so it does where the
         database is another tenant's: restored in the wrong place, for example."""
@@ -165,7 +177,11 @@ class HomesMixin(_Wrapper):
         finally:
             if not connection.autocommit:
                 connection.rollback()
-        if found != (uid,):
+        if found is not None and found[0] == uid:
+            if _seen.setdefault(self.alias, found[1]) != found[1]:
+                _seen[self.alias] = found[1]
+                forget_known(lambda known: known[0] == self.alias)
+        else:
             connection.close()
             raise HomeMissing(
                 f"The database {self.settings_dict['NAME']} is not that of {self._whose()}: "

@@ -119,6 +119,7 @@ class Homes:
                 tenant=as_named(table.expected.tenant),
                 key=key,
                 tenants=tenants,
+                place=self.evidence.paths[_PLACES],
             )
             for name, table in self._tenant_tables
         )
