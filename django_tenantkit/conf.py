@@ -251,6 +251,22 @@ class Settings:
         "tenant, user and role, and after the next `migrate` policies refuse a context without the right one.",
     )
 
+    ARCHIVE_KEYS: Setting[dict[str, list[str]]] = Setting(
+        {},
+        "How archives name rows that tenants share, by model: fields whose values tell them apart, such as "
+        '`{"billing.Plan": ["code"]}`. Needed where a model has neither a unique field nor `natural_key()`.',
+    )
+    ARCHIVE_LIMIT = Setting(
+        1 << 40, "The size in bytes, once decompressed, beyond which an archive is not read: what the disk can hold."
+    )
+    ARCHIVE_SIGNER = Setting(
+        "django_tenantkit.lifecycle.archive.seals.SecretKeySigner",
+        "Dotted path of the `Signer` that signs archives; signatures made with SECRET_KEY are good in any case.",
+    )
+    ARCHIVE_CIPHER: Setting[str | None] = Setting(
+        None, "Dotted path of the `Cipher` that encrypts archives where `--encrypt` asks for it; None: nothing does."
+    )
+
     SLUG_QUARANTINE = Setting(90, "Days for which the slug and the domains of an erased tenant stay reserved.")
 
 
