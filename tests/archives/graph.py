@@ -39,7 +39,7 @@ def _row(obj: Any, said: Any) -> Any:
     for field in obj._meta.private_fields:
         if hasattr(field, "ct_field"):
             model = ContentType.objects.get_for_id(getattr(obj, f"{field.ct_field}_id")).model_class()
-            of = {str(key): text for (one, key), text in said.items() if one is model}
-            row[field.name] = of[str(getattr(obj, field.fk_field))]
-            row.pop(field.fk_field)
+            if lives_at_home(model):
+                of = {str(key): text for (one, key), text in said.items() if one is model}
+                row[field.fk_field] = of[str(getattr(obj, field.fk_field))]
     return row

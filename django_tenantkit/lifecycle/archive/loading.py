@@ -12,7 +12,7 @@ from django.db import DataError, Error
 
 from ...exceptions import ArchiveRefused
 from ...isolation.copying import bring, holds_copies
-from ...models import get_domain_model
+from ...models import get_domain_model, get_tenant_model
 from ...sql import archives as sql
 from ..jobs import Progress
 from . import naming
@@ -127,6 +127,8 @@ class Load:
     def _match(self) -> None:
         manifest, ground = self.checked.manifest, self.ground
         missing: list[str] = []
+        if holds_copies(ground.home.connection):
+            bring(ground.home.connection, {get_tenant_model(): {str(ground.tenant.pk)}})
         for kind, (model, column) in self._named_models().items():
             names = naming.names_of(model)
             if names is None or manifest["shared"][kind] != names:

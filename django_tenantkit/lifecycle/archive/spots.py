@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,12 +56,11 @@ def spot_of(model: Any, home: Spot, main: Spot) -> Spot:
 @contextmanager
 def snapshot(*spots: Spot) -> Iterator[None]:
     """Read in one state of each database, whatever is written meanwhile. Outside of transactions."""
-    first, *rest = dict.fromkeys(spot.alias for spot in spots)
-    with transaction.atomic(using=first):
-        with connections[first].cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        if rest:
-            with snapshot(*(Spot(alias, "") for alias in rest)):
-                yield
-        else:
-            yield
+    with ExitStack() as opened:
+        for alias in dict.fromkeys(spot.alias for spot in spots):
+            connection: Any = connections[alias]
+            if not connection.in_atomic_block:  # a tenant's database joins the main one's transaction
+                opened.enter_context(transaction.atomic(using=alias))
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
