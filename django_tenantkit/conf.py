@@ -259,6 +259,11 @@ class Settings:
     ARCHIVE_LIMIT = Setting(
         1 << 40, "The size in bytes, once decompressed, beyond which an archive is not read: what the disk can hold."
     )
+    MASKS: Setting[dict[str, Any]] = Setting(
+        {},
+        "What a masked copy of a tenant has in place of values, by `app.Model.field`: `'null'`, `'hash'`, `{'fixed': "
+        "VALUE}`, or `{'call': 'dotted.path'}` of a function that gets each value and returns another.",
+    )
     ARCHIVE_SIGNER = Setting(
         "django_tenantkit.lifecycle.archive.seals.SecretKeySigner",
         "Dotted path of the `Signer` that signs archives; signatures made with SECRET_KEY are good in any case.",

@@ -227,3 +227,16 @@ class Insertion:
             conflict = f"ON CONFLICT ({quoted(self._key)}) DO UPDATE SET {changes}{own}"
         names = ", ".join(self._columns)
         return f"INSERT INTO {self._table} AS own ({names}) OVERRIDING SYSTEM VALUE {self.rows()} {conflict}"
+
+
+def hashed(column: str, salt: str, length: int) -> str:
+    """The expression for a value that tells nothing but whether two are the same; what is NULL or
+    empty stays so."""
+    value = f"t.{quoted(column)}::text"
+    digest = f"left(encode(sha256(convert_to({literal(salt)} || {value}, 'UTF8')), 'hex'), {length})"
+    return f"CASE WHEN {value} = '' THEN '' ELSE {digest} END"
+
+
+def fixed(value: object, kind: str) -> str:
+    """The expression for the same value in every row, as text that PostgreSQL reads as the column's type."""
+    return "NULL" if value is None else f"{literal(str(value))}::{kind}"

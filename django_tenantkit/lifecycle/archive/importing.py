@@ -52,8 +52,9 @@ def import_tenant(
         raise ArchiveRefused(f"On conflict rows are refused or updated, not {on_conflict!r}.")
     file = Path(path).absolute()
     checked = check(file, trust_unsigned=trust_unsigned)
-    if (interrupted := _interrupted(checked, slug)) is not None:
-        return _run(jobs.take_up(IMPORT, interrupted), progress)
+    found = interrupted(IMPORT, slug or checked.manifest["tenant"]["slug"])
+    if found is not None and found.arguments["sha256"] == checked.digest:
+        return _run(jobs.take_up(IMPORT, found), progress)
     wanted = _wanted(checked, slug, isolation, database)
     arguments = {
         **wanted["arguments"],
@@ -64,7 +65,7 @@ def import_tenant(
         "trust_unsigned": trust_unsigned,
         "is_new": wanted["tenant"] is None,
     }
-    check_slug = partial(_refuse_taken, wanted["slug"]) if wanted["tenant"] is None else _nothing
+    check_slug = partial(refuse_slug, wanted["slug"]) if wanted["tenant"] is None else _nothing
     job = jobs.begin(IMPORT, wanted["slug"], arguments, check_slug, tenant=wanted["tenant"])
     return _run(job, progress)
 
@@ -98,11 +99,10 @@ def prepare(
     }
 
 
-def _interrupted(checked: Checked, slug: str | None) -> Job | None:
-    """The job whose process was killed when all was loaded, and nobody had noted that it was the last step."""
-    jobs_of = Job.objects.filter(kind=IMPORT.name, slug=slug or checked.manifest["tenant"]["slug"])
-    job = jobs_of.exclude(state__in=ENDED).filter(tenant__isnull=False, arguments__is_new=True).first()
-    return job if job is not None and job.arguments["sha256"] == checked.digest else None
+def interrupted(kind: jobs.Kind, slug: str) -> Job | None:
+    """The job that made the tenant, and whose process was killed before it noted that all was done."""
+    jobs_of = Job.objects.filter(kind=kind.name, slug=slug, tenant__isnull=False, tenant__slug=slug)
+    return jobs_of.exclude(state__in=ENDED).exclude(arguments__is_new=False).first()
 
 
 def _wanted(checked: Checked, slug: str | None, isolation: str | None, database: str | None) -> dict[str, Any]:
@@ -135,7 +135,8 @@ def _arguments(checked: Checked, slug: str, isolation: str | None, database: str
     return plan.arguments
 
 
-def _refuse_taken(slug: str) -> None:
+def refuse_slug(slug: str) -> None:
+    """Raise `ArchiveRefused` where a tenant has the slug, or had it until lately."""
     try:
         refuse_taken(slug, "")
     except ProvisioningRefused as error:
@@ -150,7 +151,7 @@ def _run(job: Job, progress: jobs.Progress | None) -> Job:
     try:
         return jobs.run(IMPORT, job, STEPS)
     except Exception:
-        _give_place_back(job)
+        give_place_back(job)
         raise
     finally:
         del _progress[job.uid]
@@ -163,7 +164,7 @@ _progress: dict[Any, jobs.Progress | None] = {}
 @jobs.outside_transactions
 def prepare_place(job: Job) -> None:
     """Make a place for a new tenant where none is ready, as provisioning does."""
-    if job.arguments["is_new"]:
+    if job.arguments.get("is_new", True):
         make_place(job)
 
 
@@ -173,14 +174,18 @@ def load(job: Job) -> None:
     checked = check(Path(wanted["file"]), trust_unsigned=wanted["trust_unsigned"])
     if checked.digest != wanted["sha256"]:
         raise ArchiveRefused(f"The archive {wanted['file']} is another one than when this was begun.")
+    load_into(job, checked, Wish(wanted["remap"], wanted["on_conflict"], wanted["is_new"]), _progress.get(job.uid))
+
+
+def load_into(job: Job, checked: Checked, wish: Wish, progress: jobs.Progress | None) -> None:
+    """Load an archive into the tenant of a job, which is made and let work if it is new. In a transaction."""
     _announce(tenant_importing, job)
-    if wanted["is_new"]:
+    if wish.is_new:
         make_tenant(job)
     with unscoped(reason=f"importing {job.slug}", rows_only=True):
-        wish = Wish(wanted["remap"], wanted["on_conflict"], wanted["is_new"])
-        loaded = Load(checked, Ground(job.tenant), wish, _progress.get(job.uid)).run()
+        loaded = Load(checked, Ground(job.tenant), wish, progress).run()
     job.result = {**loaded.described(), "sha256": checked.digest}
-    if wanted["is_new"]:
+    if wish.is_new:
         change_status(job.tenant, TenantStatus.ACTIVE, [TenantStatus.PROVISIONING])
     _announce(tenant_imported, job)
 
@@ -188,10 +193,10 @@ def load(job: Job) -> None:
 STEPS: dict[str, jobs.Step] = {"prepare_place": prepare_place, "load": load}
 
 
-def _give_place_back(job: Job) -> None:
+def give_place_back(job: Job) -> None:
     """A place that was made for a tenant that there is not is ready for another."""
     isolation = job.arguments.get("isolation", TenantIsolation.ROW)
-    if job.arguments["is_new"] and isolation != TenantIsolation.ROW:
+    if job.arguments.get("is_new", True) and isolation != TenantIsolation.ROW:
         with unscoped(reason=f"place of {job.slug}"):
             made = Place.objects.filter(pk=job.uid, state=PlaceState.MAKING).exclude(migrations="")
             made.update(state=PlaceState.READY)
