@@ -271,6 +271,27 @@ class Settings:
         "Who may act in a tenant that is in maintenance: `bypass(user, tenant)`, asked of users whom "
         "TENANTKIT_ACCESS_POLICY lets in. None: nobody. `django_tenantkit.access.staff`: those who run the site.",
     )
+    ARCHIVE_KEYS: Setting[dict[str, list[str]]] = Setting(
+        {},
+        "How archives name rows that tenants share, by model: fields whose values tell them apart, such as "
+        '`{"billing.Plan": ["code"]}`. Needed where a model has neither a unique field nor `natural_key()`.',
+    )
+    ARCHIVE_LIMIT = Setting(
+        1 << 40, "The size in bytes, once decompressed, beyond which an archive is not read: what the disk can hold."
+    )
+    MASKS: Setting[dict[str, Any]] = Setting(
+        {},
+        "What a masked copy of a tenant has in place of values, by `app.Model.field`: `'null'`, `'hash'`, `{'fixed': "
+        "VALUE}`, or `{'call': 'dotted.path'}` of a function that gets each value and returns another.",
+    )
+    ARCHIVE_SIGNER = Setting(
+        "django_tenantkit.lifecycle.archive.seals.SecretKeySigner",
+        "Dotted path of the `Signer` that signs archives; signatures made with SECRET_KEY are good in any case.",
+    )
+    ARCHIVE_CIPHER: Setting[str | None] = Setting(
+        None, "Dotted path of the `Cipher` that encrypts archives where `--encrypt` asks for it; None: nothing does."
+    )
+
     SLUG_QUARANTINE = Setting(90, "Days for which the slug and the domains of an erased tenant stay reserved.")
 
 

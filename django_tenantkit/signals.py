@@ -21,3 +21,14 @@ tenant_moving = Signal()
 #: Sent when a tenant has moved and works again, in the same transaction. `job.result` has numbers of rows and
 #: checksums.
 tenant_moved = Signal()
+#: Sent before a tenant is written to an archive and after it; `job` says what is done, and afterwards what came of it.
+tenant_exporting = Signal()
+tenant_exported = Signal()
+#: Sent before an archive is loaded, with `tenant` None where the tenant is made from it, and in the transaction that
+#: loads it; `job` says what is done.
+tenant_importing = Signal()
+tenant_imported = Signal()
+#: Sent when a tenant was copied, after `tenant_imported`: `tenant` is the copy, `source` what it is a copy of.
+tenant_cloned = Signal()
+#: Sent when rows of a tenant were put back, in the same transaction; `difference` says which.
+tenant_restored = Signal()

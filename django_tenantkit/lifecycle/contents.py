@@ -68,7 +68,7 @@ class Content:
 def contents() -> tuple[Content, ...]:
     """All tables of tenants' homes, a table behind those that it refers to. Where they refer to each other in a
     circle, or to themselves, there is no such order: constraints are checked when the transaction ends."""
-    tables = {model: _content(model) for model in home_models()}
+    tables = {model: content_of(model) for model in home_models()}
     ordered: dict[Any, Content] = {}
     begun = set()
 
@@ -97,7 +97,8 @@ def records() -> tuple[tuple[Any, Any], ...]:
     return tuple(found)
 
 
-def _content(model: Any) -> Content:
+def content_of(model: Any) -> Content:
+    """The table of a model, whoever's rows it has."""
     tenant = tenant_field(model)
     fields = tuple(field for field in model._meta.local_concrete_fields if not getattr(field, "generated", False))
     return Content(

@@ -117,5 +117,10 @@ def described(tenant: AbstractTenant) -> dict[str, Any]:
     }
 
 
+def rows_as_text(rows: dict[str, int]) -> str:
+    """How many rows of each model, a line each, without those that have none."""
+    return "\n".join(f"  {number:>9} {label}" for label, number in rows.items() if number)
+
+
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())

@@ -1,0 +1,136 @@
+"""`clone_tenant`: a copy of a tenant, with keys of its own, to try things out on."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from ...context import contained, tenant_context, unscoped
+from ...exceptions import ArchiveRefused, ProvisioningRefused
+from ...models import AbstractTenant, Job, get_tenant_model
+from ...signals import tenant_cloned
+from .. import jobs
+from ..provision import prepare as prepare_provision
+from .checking import check
+from .exporting import write_archive
+from .importing import give_place_back, interrupted, load_into, prepare_place, refuse_slug
+from .loading import Wish
+from .masking import masks
+from .tables import Ground
+from .taking import count
+
+CLONE = jobs.Kind("clone", "clone_tenant", ArchiveRefused, only_reads=True)
+
+
+@unscoped(reason="cloning a tenant", rows_only=True)
+def clone_tenant(
+    tenant: AbstractTenant,
+    slug: str,
+    *,
+    mask: bool = False,
+    isolation: str | None = None,
+    database: str | None = None,
+    progress: jobs.Progress | None = None,
+) -> Job:
+    """Make a new tenant with the rows of this one, all under new keys, and return the finished job; `job.tenant` is the
+    copy. It lives as the original does, if nothing else is said. With `mask` what TENANTKIT_MASKS names is changed
+    before it leaves the original. The copy has no domains: those lead to the original. Outside of transactions.
+
+    Raises `ArchiveRefused` with nothing changed: where the slug is taken, or shared rows cannot be named. A process
+    that was killed is followed by another call with the same arguments.
+    """
+    if (found := interrupted(CLONE, slug)) is not None and found.arguments["source"] == str(tenant.uid):
+        return _run(jobs.take_up(CLONE, found), progress)
+    arguments = _arguments(tenant, slug, mask, isolation, database)
+    return _run(jobs.begin(CLONE, slug, arguments, partial(refuse_slug, slug)), progress)
+
+
+@unscoped(reason="cloning a tenant", rows_only=True)
+def resume_clone(uid: UUID | str, *, progress: jobs.Progress | None = None) -> Job:
+    """Go on with a copy that was interrupted. Raises `ArchiveRefused` where there is none of that uid."""
+    return _run(jobs.take_up(CLONE, jobs.find(CLONE, uid)), progress)
+
+
+@unscoped(reason="cloning a tenant", rows_only=True)
+def prepare(
+    tenant: AbstractTenant, slug: str, *, mask: bool = False, isolation: str | None = None, database: str | None = None
+) -> dict[str, Any]:
+    """What a copy would have: rows by model, and which fields are masked. Raises what it would raise before it
+    begins."""
+    _arguments(tenant, slug, mask, isolation, database)
+    ground = Ground(tenant)
+    return {"slug": slug, "rows": count(ground), "masked": _masked(ground) if mask else []}
+
+
+def _arguments(tenant: AbstractTenant, slug: str, mask: bool, isolation: str | None, database: str | None) -> Any:
+    if mask and not _masked(Ground(tenant)):
+        raise ArchiveRefused("TENANTKIT_MASKS names nothing that is masked. Write a rule for each field that is.")
+    try:
+        plan = prepare_provision(
+            slug,
+            tenant.name,
+            plan=tenant.plan,
+            settings=tenant.settings,
+            isolation=isolation or tenant.isolation,
+            database=database,
+        )
+    except ProvisioningRefused as error:
+        raise ArchiveRefused(str(error)) from error
+    return {**plan.arguments, "source": str(tenant.uid), "mask": mask}
+
+
+def _masked(ground: Ground) -> list[str]:
+    expressions, functions = masks(ground.tables)
+    return sorted({f"{label}.{name}" for label, rules in expressions.items() for name in rules} | set(functions))
+
+
+def _run(job: Job, progress: jobs.Progress | None) -> Job:
+    _progress[job.uid] = progress
+    try:
+        return jobs.run(CLONE, job, STEPS)
+    except Exception:
+        give_place_back(job)
+        raise
+    finally:
+        _file(job).unlink(missing_ok=True)
+        del _progress[job.uid]
+
+
+#: Who is told how far the copies of this process are.
+_progress: dict[Any, jobs.Progress | None] = {}
+
+
+def _file(job: Job) -> Path:
+    """Where the archive is on its way. Only its owner may read it."""
+    return Path(tempfile.gettempdir()) / f"tenantkit-clone-{job.uid}.tar"
+
+
+def _source(job: Job) -> Any:
+    found = get_tenant_model()._base_manager.filter(uid=job.arguments["source"]).first()
+    if found is None:
+        raise ArchiveRefused("The tenant that was to be copied is gone.")
+    return found
+
+
+@jobs.outside_transactions
+def write_file(job: Job) -> None:
+    """Write the archive of the original."""
+    with unscoped(reason=f"copy of a tenant: {job.slug}", rows_only=True):
+        ground = Ground(_source(job))
+        expressions, functions = masks(ground.tables) if job.arguments["mask"] else ({}, {})
+        write_archive(ground, _file(job), expressions=expressions, masks=functions, progress=_progress.get(job.uid))
+
+
+def load(job: Job) -> None:
+    """Make the copy."""
+    with unscoped(reason=f"copy of a tenant: {job.slug}", rows_only=True):
+        load_into(job, check(_file(job)), Wish(remap=True), _progress.get(job.uid))
+        source = _source(job)
+    with contained("tenant_cloned"), tenant_context(None):
+        tenant_cloned.send(sender=type(source), tenant=job.tenant, source=source, job=job)
+
+
+STEPS: dict[str, jobs.Step] = {"prepare_place": prepare_place, "write_file": write_file, "load": load}

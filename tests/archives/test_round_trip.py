@@ -1,0 +1,49 @@
+"""What comes out of an archive is what went in."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from django_tenantkit.lifecycle.archive.exporting import export_tenant
+from django_tenantkit.lifecycle.archive.importing import import_tenant
+from tests.archives.conftest import postgresql
+from tests.archives.graph import graph
+from tests.isolation.world import World
+
+pytestmark = postgresql
+
+
+def test_a_new_tenant_has_the_same_rows(two: World, archive: Path) -> None:
+    copy = import_tenant(archive, "copy").tenant
+    assert graph(copy) == graph(two.acme)
+
+
+def test_a_second_export_has_the_same_rows(two: World, archive: Path, tmp_path: Path) -> None:
+    copy = import_tenant(archive, "copy").tenant
+    export_tenant(copy, tmp_path / "copy.tar")
+    assert rows_in(tmp_path / "copy.tar") == rows_in(archive)
+
+
+def rows_in(file: Path) -> dict[str, int]:
+    with tarfile.open(file) as found:
+        listed: Any = json.load(found.extractfile("checksums.json"))
+    counted: dict[str, int] = {}
+    for entry in listed["entries"]:
+        if entry["name"].startswith("data/"):
+            counted[entry["name"]] = entry["rows"]
+    return counted
+
+
+@pytest.mark.parametrize("name", ["acme.tar", "acme.tar.gz"])
+def test_other_programs_read_it(two: World, tmp_path: Path, name: str) -> None:
+    export_tenant(two.acme, tmp_path / name)
+    with tarfile.open(tmp_path / name) as found:
+        assert found.getnames()[0] == "manifest.json"
+        assert found.getnames()[-2:] == ["checksums.json", "signature.json"]
+        lines = found.extractfile("data/testapp.Customer/00001.jsonl").read().splitlines()
+    assert {json.loads(line)["name"] for line in lines} == {"acme 0", "acme 0 idle", "acme 0 vip"}
