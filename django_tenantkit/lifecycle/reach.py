@@ -85,10 +85,10 @@ def own_tables(uid: UUID) -> Iterator[Tables]:
     if connections[main].vendor != "postgresql":
         return
     for alias in (main, *servers()):
-        for name in (schema_name(uid), left_name(uid)):
-            tables = Tables(alias, name, is_shared=False)
-            if _is_there(tables):
-                yield tables
+        with Tables(alias, "public", is_shared=True).cursor() as cursor:
+            cursor.execute(sql.SCHEMAS, [[schema_name(uid), left_name(uid)]])
+            found = [name for (name,) in cursor.fetchall()]
+        yield from (Tables(alias, name, is_shared=False) for name in found)
     if allows_databases():
         for alias in database_aliases(uid):
             yield Tables(alias, conf.ROW_SCHEMA or "public", is_shared=False)
@@ -123,9 +123,3 @@ def servers() -> Iterator[str]:
                     raise
                 continue
         yield server
-
-
-def _is_there(tables: Tables) -> bool:
-    with tables.cursor() as cursor:
-        cursor.execute(sql.SCHEMA, [tables.schema])
-        return cursor.fetchone() is not None

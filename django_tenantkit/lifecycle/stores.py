@@ -52,7 +52,8 @@ class Store:
         """The tenant's rows are in another place now: `old` and `new` are what `tenant.home` was and is. Inside it."""
 
     def erase(self, tenant: Any) -> None:
-        """Remove everything of the tenant. Inside it: its rows are still there, with whatever they say of this."""
+        """Remove everything of the tenant. Inside it: its rows are still there, to be read, and a fence
+        refuses whoever writes any."""
 
     def remains(self, tenant: Any) -> Iterable[str]:
         """Search, and say of each thing that is still there what it is, in a few words. In no tenant: the rows are

@@ -8,8 +8,8 @@ SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespac
 WHERE nspname = %s AND relkind IN ('r', 'p') ORDER BY relname
 """
 
-#: Whether there is a schema, and whether there is a database, of that name.
-SCHEMA = "SELECT FROM pg_namespace WHERE nspname = %s"
+#: Of given names those of schemas that are there; whether there is a database of a name.
+SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname = ANY (%s) ORDER BY nspname"
 DATABASE = "SELECT FROM pg_database WHERE datname = %s"
 
 #: All tables of a database that are not PostgreSQL's own, with whether we may read them.

@@ -12,6 +12,7 @@ from django.core.cache import cache
 @pytest.fixture(autouse=True)
 def _storage(settings: Any, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = str(tmp_path / "media")
+    settings.TENANTKIT_LOOKUP_SECONDS = 0  # nobody has to wait until others have forgotten a tenant
     settings.CACHES = {
         "default": {
             "BACKEND": "django.core.cache.backends.locmem.LocMemCache",

@@ -4,6 +4,8 @@ TENANTKIT_TEST_ISOLATION=schema and database also tenants with homes."""
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -16,15 +18,20 @@ from django.utils import timezone
 
 from django_tenantkit import get_current_tenant, tenant_context
 from django_tenantkit.exceptions import EraseRefused, JobFailed, ProvisioningRefused
+from django_tenantkit.isolation import Home
 from django_tenantkit.isolation.schema import schema_name
 from django_tenantkit.lifecycle.claims import refuse_taken
 from django_tenantkit.lifecycle.erase.certificate import is_whole
 from django_tenantkit.lifecycle.erase.grace import bring_back
+from django_tenantkit.lifecycle.erase.homes import drop_homes
 from django_tenantkit.lifecycle.erase.run import erase, prepare, resume_erasing
+from django_tenantkit.lifecycle.fence import unfence
+from django_tenantkit.lifecycle.leaving import leave_place
 from django_tenantkit.lifecycle.stores import Store
 from django_tenantkit.lifecycle.suspend import suspend
 from django_tenantkit.models import Domain, Job, JobState, Membership, TenantStatus
 from django_tenantkit.signals import tenant_erased, tenant_erasing
+from django_tenantkit.sql.fence import FENCES
 from tests.databases import ISOLATION, WITH_DATABASES
 from tests.erasing.papers.models import Account, Charge, Receipt
 from tests.erasing.world import World, cached, database_names, files_with, holding, marker, reread, rows_of
@@ -37,12 +44,18 @@ pytestmark = [
     pytest.mark.skipif(connection.vendor != "postgresql", reason="the search reads PostgreSQL's tables"),
 ]
 
+ROWS = "public" if ISOLATION == "row" else "rows"
 KINDS = ["row"] + ["schema"] * (ISOLATION != "row") + ["database"] * (ISOLATION in WITH_DATABASES)
 
 
 @pytest.fixture(params=KINDS)
-def world(request: Any, transactional_db: None) -> World:
-    return World(request.param)
+def world(request: Any, transactional_db: None) -> Iterator[World]:
+    world = World(request.param)
+    yield world
+    for tenant in (world.acme, world.globex):  # flush leaves what is no row
+        with suppress(Exception):
+            unfence(tenant)
+        unfence(tenant, home=Home())
 
 
 def erased(world: World, **options: Any) -> dict[str, Any]:
@@ -71,7 +84,7 @@ class TestEverythingGoes:
         erased(world)
         tables = {table.rpartition(".")[2] for table in holding(str(world.acme.uid))}
         assert tables <= {"django_tenantkit_tenant", "django_tenantkit_place", "django_tenantkit_job"}
-        assert holding(world.acme.uid.hex) == set()
+        assert {table.rpartition(".")[2] for table in holding(world.acme.uid.hex)} <= {"django_tenantkit_job"}
 
     def test_homes_are_dropped(self, world):
         erased(world)
@@ -237,6 +250,58 @@ class TestStores:
         assert f"store {__name__}.Silent: it has no remains()" in erased(world)["not_searched"]
 
 
+class Writing(Store):
+    """A store behind whose back somebody writes: a process that had the tenant at hand before."""
+
+    refused: list[str] = []
+
+    def erase(self, tenant: Any) -> None:
+        self.refused.append(type(stale(tenant)).__name__)
+
+
+def stale(tenant: Any) -> Exception | None:
+    """What a process gets that writes in a tenant which it believes to be at work."""
+    try:
+        with tenant_context(tenant):
+            Customer.objects.create(name=marker("acme"))
+    except Exception as error:
+        return error
+    return None
+
+
+class TestStaleProcesses:
+    def test_what_they_write_is_refused_from_the_beginning(self, world, settings):
+        settings.TENANTKIT_STORES = [f"{__name__}.Writing"]
+        Writing.refused = []
+        erased(world)
+        assert Writing.refused == ["TenantUnavailable"]
+        assert holding(marker("acme")) == set()
+
+    def test_in_a_home_that_is_gone_to_the_end_of_days(self, world):
+        erased(world)
+        if world.acme.isolation != "row":
+            assert type(stale(world.acme)).__name__ == "HomeMissing"
+
+    def test_fences_are_taken_away_when_all_have_forgotten_the_tenant(self, world, settings, monkeypatch):
+        settings.TENANTKIT_LOOKUP_SECONDS = 30
+        slept: list[float] = []
+        monkeypatch.setattr("django_tenantkit.lifecycle.erase.homes.time.sleep", slept.append)
+        erased(world)
+        assert 20 < slept[-1] <= 30
+        with connections["default"].as_system(), connection.cursor() as cursor:
+            cursor.execute(FENCES)
+            assert str(world.acme.pk) not in {key for *_, key in cursor.fetchall()}
+
+    def test_a_home_that_was_put_away_comes_back_to_be_erased(self, world):
+        if world.acme.isolation == "row":
+            return
+        suspend(world.acme)
+        leave_place(world.acme)
+        erased(world)
+        assert files_with(marker("acme")) == []
+        assert holding(marker("acme")) == set()
+
+
 class Silent(Store):
     """A store that cannot be searched."""
 
@@ -244,21 +309,19 @@ class Silent(Store):
 
 
 class TestTheSearch:
-    def test_rows_that_a_process_wrote_meanwhile_are_found_and_erased_by_the_next_call(self, world, monkeypatch):
-        if world.acme.isolation != "row":
-            pytest.skip("its home is gone")
-        path = "django_tenantkit.lifecycle.erase.steps.drop_homes"
-
+    def test_rows_that_came_meanwhile_are_found_and_erased_by_the_next_call(self, world, monkeypatch):
         def write(tenant: Any) -> None:
-            with tenant_context(tenant):
-                Customer.objects.create(name=marker("acme"))
+            drop_homes(tenant)
+            with connections["default"].as_system(), connection.cursor() as cursor:
+                into = f"INSERT INTO {ROWS}.papers_receipt (id, text, tenant_id)"
+                cursor.execute(f"{into} VALUES (gen_random_uuid(), 'late', %s)", [tenant.pk])
 
-        monkeypatch.setattr(path, write)
-        with pytest.raises(JobFailed, match=r"1 rows of testapp.Customer"):
+        monkeypatch.setattr("django_tenantkit.lifecycle.erase.steps.drop_homes", write)
+        with pytest.raises(JobFailed, match=r"rows of papers\.Receipt"):
             erase(world.acme, now=True)
         monkeypatch.undo()
         job = resume_erasing(Job.objects.get(kind="erase").uid)
-        assert job.result["certificate"]["rows"]["testapp.Customer"] == 3
+        assert job.result["certificate"]["rows"]["papers.Receipt"] == 2
         assert holding(marker("acme")) == set()
 
     def test_the_uid_in_any_text_is_left(self, world):

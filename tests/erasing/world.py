@@ -18,6 +18,7 @@ from django.db import connections, transaction
 
 from django_tenantkit import tenant_context, unscoped
 from django_tenantkit.isolation.entries import database_name
+from django_tenantkit.lifecycle.places import has_ready_place, make_place
 from django_tenantkit.lifecycle.reach import Tables, own_tables, shared_tables
 from django_tenantkit.models import Domain, Job, JobState, Membership, Place, PlaceState, Tenant
 from django_tenantkit.testing.tenants import make_tenant
@@ -43,6 +44,8 @@ class World:
 
     def make(self, slug: str, isolation: str) -> Any:
         mark = marker(slug)
+        if isolation != "row" and not has_ready_place(isolation):
+            make_place(isolation)
         tenant = make_tenant(slug, isolation=isolation, name=f"{mark} Ltd", plan=mark, settings={"theme": mark})
         domain = f"{mark}.org"
         operated(Domain.objects.create, tenant=tenant, domain=domain, verified_at="2026-01-01T00:00:00Z")

@@ -1,32 +1,80 @@
-"""The schemas and databases of a tenant: dropped, also those that it left before."""
+"""The schemas and databases of a tenant: fenced while it is erased, and dropped, also those that it left before."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
+from django.db import connections
+from django.utils import timezone
+
+from ...conf import conf
+from ...context import tenant_context
+from ...exceptions import HomeMissing
+from ...isolation import Home
 from ...isolation.entries import allows_databases
 from ...models import Place, PlaceState
 from ...sql.homes import drop_schema
-from ..databases import drop_database
-from ..reach import Tables, database_aliases, is_home_schema, own_tables
+from .. import databases
+from ..fence import fence, unfence
+from ..leaving import return_place
+from ..places import alone
+from ..reach import is_home_schema, main_alias, own_tables, servers
 
 
 def homes_of(tenant: Any) -> list[str]:
-    """What there is of them, in words."""
-    return [f"the {_kind(tables)} on {tables.alias}" for tables in own_tables(tenant.uid)]
+    """The tenant's schemas and databases that are there, in words."""
+    found = [f"schema {one.schema} on {one.alias}" for one in own_tables(tenant.uid) if is_home_schema(one.schema)]
+    return found + [f"database on {server or main_alias()}" for server in _servers_with_database(tenant)]
+
+
+def fence_off(tenant: Any) -> None:
+    """See to it that nobody writes rows of the tenant any more, whatever a process believes. A home that was put away
+    is brought back first: its rows say which files there are."""
+    if not _has_fences():
+        return
+    place = Place.objects.filter(pk=tenant.uid, isolation=tenant.isolation).first()
+    if place is not None and place.state == PlaceState.LEAVING:
+        return_place(tenant)
+    with suppress(HomeMissing):
+        fence(tenant)
+
+
+def lift_fences(tenant: Any, since: datetime) -> None:
+    """Take the fences off the tables that tenants share, once no process can believe any more that the tenant is at
+    work, as it did at `since`: each looks it up anew after TENANTKIT_LOOKUP_SECONDS. Fences would add up otherwise."""
+    if _has_fences():
+        time.sleep(max(0.0, conf.LOOKUP_SECONDS - (timezone.now() - since).total_seconds()))
+        for home in (None, *(Home(database=server, shared=True) for server in servers())):
+            unfence(tenant, home=home)
 
 
 def drop_homes(tenant: Any) -> None:
     """Drop them. Outside of transactions. A statement that is under way in a schema ends first; whoever is connected
     to a database is sent away."""
-    for tables in own_tables(tenant.uid):
-        if is_home_schema(tables.schema):
-            with tables.cursor() as cursor:
-                cursor.execute(drop_schema(tables.schema))
-    for alias in database_aliases(tenant.uid) if allows_databases() else ():
-        drop_database(tenant.uid, alias.partition(f"{tenant.uid.hex}_")[2])
-    Place.objects.filter(pk=tenant.uid).update(state=PlaceState.GONE, drop_after=None, error="")
+    with tenant_context(None):
+        main: Any = connections[main_alias()]
+        if main.vendor != "postgresql":
+            return
+        with main.as_system(), alone(main, tenant.uid):
+            for tables in own_tables(tenant.uid):
+                if is_home_schema(tables.schema):
+                    with tables.cursor() as cursor:
+                        cursor.execute(drop_schema(tables.schema))
+            for server in _servers_with_database(tenant):
+                databases.drop_database(tenant.uid, server)
+                databases.drop_left(tenant.uid, server)
+            Place.objects.filter(pk=tenant.uid).update(state=PlaceState.GONE, drop_after=None, error="")
 
 
-def _kind(tables: Tables) -> str:
-    return f"schema {tables.schema}" if is_home_schema(tables.schema) else "database"
+def _servers_with_database(tenant: Any) -> Iterator[str]:
+    for server in ("", *conf.SERVERS) if allows_databases() else ():
+        if databases.is_there(tenant.uid, server):
+            yield server
+
+
+def _has_fences() -> bool:
+    return connections[main_alias()].vendor == "postgresql"

@@ -33,16 +33,14 @@ def count_rows(tenant: Any, wanted: Callable[[str], bool] = lambda label: True) 
     """The number of its rows by model, without models that have none. `wanted` chooses models by their names."""
     found: dict[str, int] = {}
     for tables in places_of(tenant):
-        existing = tables.existing()
-        for content in contents():
-            if wanted(content.label) and content.table in existing and _has_own(tables, content):
-                with tables.cursor() as cursor:
-                    cursor.execute(
-                        sql.count(tables.full(content.table), _column(content)), _tenant(tables, content, tenant)
-                    )
-                    number = cursor.fetchone()[0]
-                if number:
-                    found[content.label] = found.get(content.label, 0) + number
+        with tables.cursor() as cursor:
+            existing = tables.existing()
+            for content in contents():
+                if wanted(content.label) and content.table in existing and _has_own(tables, content):
+                    query = sql.count(tables.full(content.table), _column(content))
+                    cursor.execute(query, _tenant(tables, content, tenant))
+                    if number := cursor.fetchone()[0]:
+                        found[content.label] = found.get(content.label, 0) + number
     return found
 
 
@@ -61,19 +59,19 @@ def kept(tenant: Any) -> dict[str, dict[str, Any]]:
 
 def delete_rows(tables: Tables, tenant: Any) -> None:
     """Delete its rows in these tables, but for those that are kept. Outside of transactions."""
-    existing = tables.existing()
-    wanted = [content for content in erased_tables() if content.table in existing and _has_own(tables, content)]
-    for group in in_order(wanted):
-        if _is_circle(group):
-            with tables.cursor() as cursor, transaction.atomic(using=tables.alias):
+    with tables.cursor() as cursor:
+        existing = tables.existing()
+        wanted = [content for content in erased_tables() if content.table in existing and _has_own(tables, content)]
+        for group in in_order(wanted):
+            if not _is_circle(group):
+                while _delete(cursor, tables, group[0], tenant, BATCH):
+                    pass
+                continue
+            with transaction.atomic(using=tables.alias):
                 if tables.schema:
                     cursor.execute("SET CONSTRAINTS ALL DEFERRED")
                 for content in group:
                     _delete(cursor, tables, content, tenant, None)
-        else:
-            with tables.cursor() as cursor:
-                while _delete(cursor, tables, group[0], tenant, BATCH):
-                    pass
 
 
 def in_order(tables: list[Content]) -> list[list[Content]]:

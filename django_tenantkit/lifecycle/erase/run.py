@@ -56,8 +56,9 @@ class Plan:
 @_by_operator()
 def prepare(tenant: AbstractTenant, *, days: int | None = None) -> Plan:
     """What `erase(tenant)` would do. Changes nothing; raises `EraseRefused` where that would."""
-    _check(tenant)
     job = unfinished(tenant)
+    if job is None:
+        _check(tenant)
     return Plan(
         slug=tenant.slug,
         rows=count_erased(tenant),
@@ -95,7 +96,7 @@ def erase(
         arguments = {"days": days, "users_too": users_too, "in_texts": in_texts}
         job = jobs.begin(ERASE, tenant.slug, arguments, lambda: _check(tenant), tenant=tenant)
     else:
-        _check(tenant)
+        refuse_loose_ends()
         job = jobs.take_up(ERASE, job)
     return _run(job, now, progress)
 
@@ -127,6 +128,14 @@ def unfinished(tenant: Any) -> Job | None:
     """The unfinished job that erases the tenant, or None."""
     jobs_of_it = Job.objects.filter(kind=ERASE.name, tenant=tenant)
     return jobs_of_it.exclude(state__in=[JobState.DONE, JobState.GIVEN_UP]).first()
+
+
+def half_erased(slug: str) -> AbstractTenant | None:
+    """The tenant of that slug that is a tombstone already, while its job is not at its end; otherwise None."""
+    left = Job.objects.filter(kind=ERASE.name, slug=slug, tenant__status=TenantStatus.ERASED)
+    job = left.exclude(state__in=[JobState.DONE, JobState.GIVEN_UP]).select_related("tenant").first()
+    tenant: AbstractTenant | None = None if job is None else job.tenant
+    return tenant
 
 
 def until(job: Job | None) -> datetime | None:
@@ -161,6 +170,7 @@ def _steps(job: Job, now: bool) -> dict[str, jobs.Step]:
         "announce": steps.announce,
         **steps.repeatable(),
         "search": steps.search_left,
+        "lift": steps.lift,
         "certify": steps.certify,
     }
 

@@ -18,7 +18,7 @@ from ..reach import own_tables, shared_tables
 from ..stores import paths, store_of, stores
 from ..suspend import change_status
 from .certificate import certificate_of
-from .homes import drop_homes, homes_of
+from .homes import drop_homes, fence_off, homes_of, lift_fences
 from .keeping import keeps_rows
 from .rows import count_erased, delete_rows, kept
 from .search import search
@@ -41,7 +41,8 @@ def lock(job: Job, grace: timedelta) -> None:
         tenant = job.tenant
         before = type(tenant)._base_manager.get(pk=tenant.pk).status
         change_status(tenant, TenantStatus.ERASING, _LOCKABLE, reason="to be erased")
-        job.result |= {"before": str(before), "until": (timezone.now() + grace).isoformat()}
+        now = timezone.now()
+        job.result |= {"before": str(before), "since": now.isoformat(), "until": (now + grace).isoformat()}
 
 
 def wait(job: Job, now: bool) -> None:
@@ -61,6 +62,7 @@ def repeatable() -> dict[str, jobs.Step]:
     """The steps that take things away, by name."""
     found = {f"store {path}": EraseStore(path) for path in paths() if store_of(path).takes_part("erase")}
     return {
+        "fence": fence,
         "count": count,
         **{name: jobs.outside_transactions(step) for name, step in found.items()},
         "pointers": pointers,
@@ -70,6 +72,13 @@ def repeatable() -> dict[str, jobs.Step]:
         "homes": homes,
         "tombstone": tombstone,
     }
+
+
+@jobs.outside_transactions
+def fence(job: Job) -> None:
+    """From here on the database refuses what others write as the tenant."""
+    with operator():
+        fence_off(job.tenant)
 
 
 @jobs.outside_transactions
@@ -150,6 +159,13 @@ def search_left(job: Job) -> None:
     if found.remains:
         raise TenantRemains(f"Left of {job.slug!r}: {'; '.join(found.remains)}")
     job.result["found"] = {**asdict(found), "kept": stays}
+
+
+@jobs.outside_transactions
+def lift(job: Job) -> None:
+    """Take the fences away where other tenants are: nobody is left to keep out."""
+    with operator():
+        lift_fences(job.tenant, parse_datetime(job.result["since"]) or timezone.now())
 
 
 def certify(job: Job) -> None:

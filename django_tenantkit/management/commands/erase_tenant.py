@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from ...lifecycle.erase.certificate import is_whole
-from ...lifecycle.erase.run import Plan, erase, erase_due, prepare, resume_erasing, until
+from ...lifecycle.erase.run import Plan, erase, erase_due, half_erased, prepare, resume_erasing, until
 from ...models import Job, JobState
 from ..base import SOME_FAILED, WRONG_USE, TenantCommand, one_tenant
 
@@ -51,7 +51,7 @@ class Command(TenantCommand):
         {"slug": self._erase, "resume": self._resume, "due": self._due, "verify": self._verify}[given[0]](options)
 
     def _erase(self, options: dict[str, Any]) -> None:
-        tenant = one_tenant(options["slug"])
+        tenant = half_erased(options["slug"]) or one_tenant(options["slug"])
         if options["dry_run"]:
             return self._show_plan(prepare(tenant, days=options["days"]))
         self._ask(tenant.slug, options["yes_erase"])
