@@ -21,7 +21,8 @@ ORDER BY schema
 
 #: The relations of the schema of row tenants and of all homes: digests of their columns, guard, constraints,
 #: indexes, triggers and privileges, without the name of the schema, so that they are alike where homes are.
-#: References to shared tables are left out: a home has none.
+#: References to shared tables are left out: a home has none. With `whole`, those of the database instead, its shared
+#: tables and all references among them.
 RELATIONS = """
 SELECT n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind,
     (SELECT md5(string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull), ',' ORDER BY attname))
@@ -35,7 +36,8 @@ SELECT n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS ki
     (SELECT md5(replace(string_agg(concat_ws(' ', conname, pg_get_constraintdef(oid), convalidated), ';'
          ORDER BY conname), quote_ident(n.nspname) || '.', ''))
      FROM pg_constraint WHERE conrelid = c.oid AND contype <> 'n'
-         AND (contype <> 'f' OR confrelid IN (SELECT oid FROM pg_class WHERE relnamespace = n.oid))) AS constraints,
+         AND (contype <> 'f' OR %(whole)s OR confrelid IN (SELECT oid FROM pg_class WHERE relnamespace = n.oid))
+    ) AS constraints,
     (SELECT md5(replace(string_agg(concat_ws(' ', pg_get_indexdef(indexrelid), indisvalid), ';'
          ORDER BY pg_get_indexdef(indexrelid)), quote_ident(n.nspname) || '.', ''))
      FROM pg_index WHERE indrelid = c.oid) AS indexes,
@@ -46,7 +48,9 @@ SELECT n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS ki
     (SELECT md5(string_agg(acl::text, ',' ORDER BY acl::text))
      FROM unnest(coalesce(c.relacl, acldefault('r', c.relowner))) AS acl) AS privileges
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND (n.nspname = %(rows)s OR n.nspname ~ '^t_[0-9a-f]{32}$')
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    AND CASE WHEN %(whole)s THEN n.nspname IN (%(rows)s, 'public')
+        ELSE n.nspname = %(rows)s OR n.nspname ~ '^t_[0-9a-f]{32}$' END
     AND c.relname <> 'django_migrations'
 ORDER BY 1, 2
 """
@@ -83,3 +87,37 @@ WHERE to_jsonb(tenant) ->> 'status' IN ('suspended', 'maintenance', 'erasing') O
 #: Jobs on a tenant that are not done; and places that it left.
 OPEN_JOBS = "EXISTS (SELECT FROM {table} WHERE tenant_id = tenant.{key} AND state NOT IN ('done', 'given up'))"
 LEFT_PLACES = "EXISTS (SELECT FROM {table} WHERE left_by::text = to_jsonb(tenant) ->> 'uid' AND state = 'leaving')"
+
+#: The same for databases: places and tenants that have one on the main server, put together by the uid in hexadecimal.
+DATABASES = """
+SELECT uid, place.state, place.migrations, tenant.key, tenant.slug, coalesce(place.server, tenant.server) AS server
+FROM (SELECT replace(uid::text, '-', '') AS uid, state, migrations, database AS server
+      FROM {place} WHERE isolation = 'database') AS place
+FULL JOIN (SELECT replace(uid::text, '-', '') AS uid, {key}::text AS key, slug, database AS server FROM {tenant}
+           WHERE isolation = 'database' AND erased_at IS NULL) AS tenant USING (uid)
+ORDER BY uid
+"""
+
+#: The databases of a server whose names begin so.
+NAMED = "SELECT datname::text AS name FROM pg_database WHERE starts_with(datname, %(prefix)s) ORDER BY 1"
+
+#: Who but its owner may do more than read given tables, by name; what is in `hidden` nobody else reads either.
+WRITERS = """
+SELECT format('%%I.%%I', n.nspname, c.relname) AS name,
+    CASE WHEN g.grantee = 0 THEN 'public' ELSE pg_get_userbyid(g.grantee)::text END AS grantee,
+    array_agg(DISTINCT g.privilege_type ORDER BY g.privilege_type) AS privileges
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
+    LATERAL (SELECT (aclexplode(coalesce(c.relacl, acldefault('r', c.relowner)))).* UNION ALL
+             SELECT (aclexplode(attacl)).* FROM pg_attribute WHERE attrelid = c.oid AND attacl IS NOT NULL) AS g
+WHERE c.relkind IN ('r', 'p') AND g.grantee <> c.relowner
+    AND (n.nspname = 'public' AND c.relname = ANY (%(copies)s)
+         OR n.nspname = 'tenantkit' AND c.relname IN ('home', 'copied', 'copies', 'changes'))
+    AND (g.privilege_type <> 'SELECT' OR n.nspname = 'tenantkit' AND c.relname <> 'home')
+GROUP BY 1, 2 ORDER BY 1, 2
+"""
+
+#: Of a shared table the keys and digests of rows: of all, or of some.
+COPIES = """
+SELECT {label} AS name, {key}::text AS key, md5(to_jsonb(t)::text) AS digest
+FROM public.{table} AS t WHERE %(keys)s::text[] IS NULL OR {key}::text = ANY (%(keys)s)
+"""

@@ -11,7 +11,7 @@ from django_tenantkit.lifecycle.audit.run import CHECKS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reference" / "audit.md").read_text()
-FILES = [*sorted(Path(__file__).parent.glob("test_audit_*.py")), ROOT / "tests" / "homes" / "test_audit.py"]
+FILES = [*sorted(Path(__file__).parent.glob("test_audit_*.py")), *sorted((ROOT / "tests/homes").glob("test_audit*.py"))]
 TESTS = "".join(file.read_text() for file in FILES)
 
 

@@ -16,6 +16,7 @@ from ...sql import audit as sql
 from ...sql import copies
 from ...sql.functions import FUNCTIONS
 from ...sql.roles import Roles
+from .databases_evidence import TenantDatabase
 from .expected import SCHEMA as OWN_SCHEMA
 from .expected import Expected, Table
 from .guarded import Function, functions
@@ -52,7 +53,7 @@ class Found:
 
 class Evidence:
     """What one audit knows. `login` is the name that requests log in with, if it is known; `connect` opens a
-    connection as they do."""
+    connection as they do; `database` says whose it is, where it is a tenant's."""
 
     def __init__(
         self,
@@ -63,9 +64,11 @@ class Evidence:
         login: str | None = None,
         may_operate: bool = False,
         connect: Callable[[], Connection] | None = None,
+        database: TenantDatabase | None = None,
     ) -> None:
         self.reader, self.expected, self.roles = reader, expected, roles
         self.login, self.may_operate, self.connect = login, may_operate, connect
+        self.database = database
         self._same: dict[tuple[str, ...], bool] = {}
         #: What could not be compared, and why.
         self.unread: dict[str, str] = {}
@@ -80,7 +83,7 @@ class Evidence:
         self.paths: dict[str, str] = {row.name: row.path for row in resolved}
 
     def _ask(self, statement: str, **more: Any) -> list[Any]:
-        tables = [table.oid for table in self.tables] if "%(tables)s" in statement else []
+        tables = [table.oid for table in self.tables] if "%(tables)s" in statement and "tables" not in more else []
         return self.reader.rows(statement, {"tables": tables, "schema": SCHEMA, **more})
 
     def _by_table(self, statement: str, **more: Any) -> dict[int, list[Any]]:
@@ -252,7 +255,8 @@ class Evidence:
     @cached_property
     def lacking(self) -> list[Any]:
         """Privileges that the application or the operator need and do not have."""
-        return self._ask(sql.LACKING, roles=[self.roles.application, self.roles.operator])
+        tables = [table.oid for table in self.tables if self.database is None or table.expected.tenant]  # not copies
+        return self._ask(sql.LACKING, tables=tables, roles=[self.roles.application, self.roles.operator])
 
     @cached_property
     def creators(self) -> list[Any]:

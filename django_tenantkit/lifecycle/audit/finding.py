@@ -32,7 +32,7 @@ SET_UP = "manage.py setup_roles"
 class Finding:
     """One fault: its kind, what it is about, the fact, the cure (SQL that ends in a semicolon, or a command),
     and what else there is to say, or to do where nothing can simply be run. `rows` are some of the rows
-    that are meant, for whoever has to put them right."""
+    that are meant, for whoever has to put them right. `tenant`: in whose database it is, if not in the main one."""
 
     id: str
     severity: Severity
@@ -41,6 +41,7 @@ class Finding:
     cure: str = ""
     advice: str = ""
     rows: tuple[dict[str, Any], ...] = ()
+    tenant: str = ""
 
 
 def ident(name: str) -> str:

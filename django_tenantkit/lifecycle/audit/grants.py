@@ -179,7 +179,10 @@ class SettingStored(Check):
     id = "setting.stored"
 
     def find(self, evidence: Evidence) -> Iterator[Finding]:
+        home = evidence.database
         for row in evidence.settings:
+            if home is not None and not home.server and not row.database:
+                continue  # everywhere, which is said of the main database
             if row.name in STORED or row.name.startswith("tenantkit."):
                 yield self.found(
                     row.role or row.database or "postgresql.conf",

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from ...conf import conf
+from ...isolation.entries import allows_databases
 from ...isolation.schema import schema_name
 from ...sql import audit_homes as sql
 from ...sql.homes import quoted
@@ -56,6 +57,16 @@ class Homes:
         found = [Home(*row) for row in self.evidence.reader.rows(statement, application)]
         return [home for home in found if home.schema != schema_name(REFERENCE)]
 
+    @cached_property
+    def databases(self) -> list[Any]:
+        """What places and tenants say of databases, put together."""
+        is_main = self.evidence.database is None
+        if not (is_main and allows_databases()) or self._tenants is None or _PLACES not in self.evidence.oids:
+            return []
+        table, key = self._tenants
+        statement = sql.DATABASES.format(place=self.evidence.paths[_PLACES], tenant=table, key=key)
+        return list(self.evidence.reader.rows(statement))
+
     @property
     def complete(self) -> list[Home]:
         """Those that are there and should have all tables."""
@@ -74,7 +85,7 @@ class Homes:
     def _relations(self) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = defaultdict(dict)
         if self.all:
-            for row in self.evidence.reader.rows(sql.RELATIONS, {"rows": self.row_schema}):
+            for row in self.evidence.reader.rows(sql.RELATIONS, {"rows": self.row_schema, "whole": False}):
                 found[row.schema][row.name] = row
         return found
 
@@ -109,7 +120,7 @@ class Homes:
 
     def left_behind(self) -> list[str]:
         """The tables that row tenants share with rows of others."""
-        if self.tenants is None or not self.all:
+        if self.tenants is None or not (self.all or self.databases):
             return []
         tenants, key = self.tenants
         return self._names(

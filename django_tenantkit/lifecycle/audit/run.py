@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,34 @@ from ...conf import conf
 from ...exceptions import TenantkitError
 from ...sql.outside import connect_outside
 from ...sql.roles import roles_of
-from . import around, fences, grants, guard, homes, keys, pooler, roles, rows, triggers
+from . import around, databases, fences, grants, guard, homes, keys, pooler, roles, rows, triggers
+from .databases_evidence import TenantDatabase
 from .evidence import Evidence
 from .expected import expected
 from .finding import Check, Finding, Severity
 from .reader import Connection, Reader
+
+#: The homes of schema tenants, asked of the main database; and what is said of a server's roles, once.
+HOMES: tuple[type[Check], ...] = (
+    homes.HomeMissing,
+    homes.HomeIncomplete,
+    homes.HomeExtra,
+    homes.HomeDiffers,
+    homes.HomeBehind,
+    homes.HomeOpen,
+    homes.HomeShut,
+    homes.HomeUnclaimed,
+    homes.HomeUnplaced,
+    homes.HomeLeftOver,
+)
+ROLES: tuple[type[Check], ...] = (
+    roles.RoleMissing,
+    roles.RoleAttribute,
+    roles.RoleMember,
+    roles.RolePredefined,
+    roles.RoleOwner,
+    roles.RoleLogin,
+)
 
 #: What is read in one transaction: the catalog. Then what may take long, each in one of its own.
 CATALOG: tuple[type[Check], ...] = (
@@ -54,12 +77,7 @@ CATALOG: tuple[type[Check], ...] = (
     around.TableUnknown,
     around.PublicationUnfiltered,
     around.LargeObjectPresent,
-    roles.RoleMissing,
-    roles.RoleAttribute,
-    roles.RoleMember,
-    roles.RolePredefined,
-    roles.RoleOwner,
-    roles.RoleLogin,
+    *ROLES,
     grants.GrantExcessive,
     grants.GrantPublic,
     grants.GrantColumn,
@@ -70,19 +88,28 @@ CATALOG: tuple[type[Check], ...] = (
     grants.SequenceUnusable,
     grants.SigningKeysReadable,
     grants.SettingStored,
-    homes.HomeMissing,
-    homes.HomeIncomplete,
-    homes.HomeExtra,
-    homes.HomeDiffers,
-    homes.HomeBehind,
-    homes.HomeOpen,
-    homes.HomeShut,
-    homes.HomeUnclaimed,
-    homes.HomeUnplaced,
-    homes.HomeLeftOver,
+    *HOMES,
     fences.FenceLeft,
+    databases.DatabaseUnread,
+    databases.DatabaseUnplaced,
+    databases.DatabaseUnclaimed,
+    databases.DatabaseLeftOver,
+    databases.DatabaseForeign,
+    databases.DatabaseIncomplete,
+    databases.DatabaseExtra,
+    databases.DatabaseDiffers,
+    databases.DatabaseBehind,
+    databases.CopyWritable,
+    databases.CopyTables,
 )
-ROWS: tuple[type[Check], ...] = (rows.RowsCrossing, rows.RowsOrphaned, rows.RowsUnread, homes.HomeForeign)
+ROWS: tuple[type[Check], ...] = (
+    rows.RowsCrossing,
+    rows.RowsOrphaned,
+    rows.RowsUnread,
+    homes.HomeForeign,
+    databases.DatabaseRows,
+    databases.CopyStale,
+)
 POOLER: tuple[type[Check], ...] = (
     pooler.PoolerCrossed,
     pooler.PoolerSplit,
@@ -105,6 +132,10 @@ class Report:
     def number(self, severity: Severity) -> int:
         """How many findings of a severity there are."""
         return sum(finding.severity == severity for finding in self.findings)
+
+    def __add__(self, other: Report) -> Report:
+        """What both found."""
+        return Report(_by_severity([*self.findings, *other.findings]), self.looked_at + other.looked_at)
 
 
 def chosen(only: Iterable[str] = (), skip: Iterable[str] = (), *, with_rows: bool = True) -> list[type[Check]]:
@@ -131,16 +162,19 @@ def audit_database(
 ) -> Report:
     """Audit a database of DATABASES, as the system, against the models. Raises `TenantkitError` for one that
     is not PostgreSQL, where the system cannot log in, and inside a transaction."""
+    with connected(alias) as connection:
+        return audit(evidence_of(connection), checks, progress)
+
+
+@contextmanager
+def connected(alias: str) -> Iterator[Any]:
+    """The connection to a database, as the system. Raises `TenantkitError` as `audit_database()` does."""
     connection: Any = connections[alias]
     if connection.vendor != "postgresql":
         raise TenantkitError(
             f"DATABASES[{alias!r}] is {connection.display_name}, which has no guard that could be audited. Use "
             "PostgreSQL."
         )
-
-    def connect() -> Connection:
-        return connect_outside(connection)
-
     with connection.as_system():
         try:
             connection.ensure_connection()
@@ -150,15 +184,24 @@ def audit_database(
                 f"{str(error).strip()}. Make the roles with `manage.py setup_roles`, and name the system's login in "
                 "TENANTKIT_SYSTEM_DATABASE."
             ) from error
-        evidence = Evidence(
-            Reader(connection.connection),
-            expected(apps, connection),
-            roles_of(connection.settings_dict),
-            login=connection.settings_dict["USER"] or _login(connect),
-            may_operate=conf.WEB_MAY_OPERATE,
-            connect=connect,
-        )
-        return audit(evidence, checks, progress)
+        yield connection
+
+
+def evidence_of(connection: Any, database: TenantDatabase | None = None) -> Evidence:
+    """What there is to look at in a database that the system is connected to, a tenant's if `database` says so."""
+
+    def connect() -> Connection:
+        return connect_outside(connection)
+
+    return Evidence(
+        Reader(connection.connection),
+        expected(apps, connection),
+        roles_of(connection.settings_dict),
+        login=connection.settings_dict["USER"] or _login(connect),
+        may_operate=conf.WEB_MAY_OPERATE,
+        connect=connect,
+        database=database,
+    )
 
 
 def _login(connect: Callable[[], Connection]) -> str | None:
@@ -200,5 +243,9 @@ def audit(
     looked_at.append("the rows" if not set(wanted).isdisjoint(ROWS) else "no rows")
     if not set(wanted).isdisjoint(POOLER) and evidence.pooler is not None:
         looked_at.append(f"connections: {evidence.pooler.summary}")
+    return Report(_by_severity(findings), tuple(looked_at))
+
+
+def _by_severity(findings: list[Finding]) -> tuple[Finding, ...]:
     order = list(Severity)
-    return Report(tuple(sorted(findings, key=lambda finding: order.index(finding.severity))), tuple(looked_at))
+    return tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))

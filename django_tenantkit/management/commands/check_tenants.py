@@ -11,7 +11,8 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from ...lifecycle.audit.finding import Finding, Severity
 from ...lifecycle.audit.run import Report, audit_database, chosen
-from ..base import FAILED, WRONG_USE, TenantCommand
+from ...lifecycle.audit.tenants import audit_databases
+from ..base import FAILED, WRONG_USE, TenantCommand, named_tenants
 
 
 class Command(TenantCommand):
@@ -38,6 +39,15 @@ class Command(TenantCommand):
             default=True,
             help="Whether to read the rows of all tables, which takes as long as there are many.",
         )
+        parser.add_argument(
+            "--databases",
+            action=argparse.BooleanOptionalAction,
+            default=True,
+            help="Whether to look into the databases of tenants too, with that of DATABASES['default'].",
+        )
+        parser.add_argument(
+            "--tenant", action="append", metavar="SLUG", dest="tenants", help="Its database only; repeatable."
+        )
         parser.add_argument("--strict", action="store_true", help="Exit code 1 if there is a warning, too.")
 
     def work(self, options: dict[str, Any]) -> None:
@@ -48,7 +58,10 @@ class Command(TenantCommand):
         if options["dry_run"]:
             ids = [check.id for check in checks]
             return self.show({"database": alias, "dry_run": True, "ids": ids}, "\n".join(ids))
-        report = audit_database(alias, checks, self.progress())
+        slugs = [tenant.slug for tenant in named_tenants(options["tenants"] or [])]
+        report = Report((), ()) if slugs else audit_database(alias, checks, self.progress())
+        if alias == DEFAULT_DB_ALIAS and options["databases"]:
+            report += audit_databases(checks, self.progress(), slugs)
         numbers = {f"{severity}s": report.number(severity) for severity in Severity}
         data = {"database": alias, "looked_at": report.looked_at, **numbers}
         self.show({**data, "findings": [asdict(finding) for finding in report.findings]}, _text(report))
