@@ -47,7 +47,16 @@ def database_name(main: str, uid: UUID) -> str:
 
 def left_database_name(name: str, uid: UUID) -> str:
     """The name of that database, given the one it had, once its tenant left it: nothing looks there."""
-    return f"{name.removesuffix(f't_{uid.hex}')}l_{uid.hex}"
+    return _other_name(name, uid, "l")
+
+
+def template_name(name: str, uid: UUID) -> str:
+    """The name of a database that others are copies of, given the one it was made under."""
+    return _other_name(name, uid, "p")
+
+
+def _other_name(name: str, uid: UUID, kind: str) -> str:
+    return f"{name.removesuffix(f't_{uid.hex}')}{kind}_{uid.hex}"
 
 
 @made_of(Settings.ISOLATIONS, Settings.SERVERS)

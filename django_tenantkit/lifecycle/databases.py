@@ -6,6 +6,8 @@ shared there are copies, see `sql/copies.py`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -18,25 +20,30 @@ from psycopg import errors
 from ..conf import conf
 from ..exceptions import TenantkitError
 from ..isolation.copying import copy_whole
-from ..isolation.entries import SHARED, database_alias, left_database_name
+from ..isolation.entries import SHARED, database_alias, left_database_name, template_name
 from ..registry import lives_at_home
 from ..sql import copies
 from ..sql import databases as sql
 from ..sql.roles import Roles, roles_of
+from ..sql.setup import set_up_as_owner
 from .guard import after_migrate, before_migrate
 from .homes import home_apps
+from .signing import apply_signing
 
 
-def make_database(uid: UUID, server: str = "") -> None:
-    """Make the database of the tenant with that uid, empty, unless it is there. As the system, outside of
-    transactions. A CREATE DATABASE whose process was killed may still be under way: then this waits for its end."""
+def make_database(uid: UUID, server: str = "", template: str = "") -> bool:
+    """Make the database of the tenant with that uid, empty or a copy of `template`, unless it is there; whether it was
+    not. As the system, outside of transactions. A CREATE DATABASE whose process was killed may still be under way:
+    then this waits for its end."""
+    is_new = False
     connection: Any = connections[database_alias(uid, server)]
     name, owner = connection.settings_dict["NAME"], roles_of(connection.settings_dict).owner
     with connection._nodb_cursor() as cursor:
         cursor.execute(sql.OWNER, [name])
         if (found := cursor.fetchone()) is None:
             try:
-                cursor.execute(sql.create(name, owner, conf.DATABASE_LIMIT))
+                cursor.execute(sql.create(name, owner, conf.DATABASE_LIMIT, template))
+                is_new = True
             except DatabaseError as error:
                 if not isinstance(error.__cause__, errors.DuplicateDatabase | errors.UniqueViolation):
                     raise
@@ -44,27 +51,60 @@ def make_database(uid: UUID, server: str = "") -> None:
             found = cursor.fetchone()
     if found[0] != owner:
         raise TenantkitError(f"There is a database {name} which belongs to {found[0]}, not to {owner}. Remove it.")
+    return is_new
 
 
 def migrate_database(uid: UUID, server: str = "", *, fake: bool = False) -> list[str]:
     """Bring the database of that uid up to date with the project's migrations. Returns those that were applied, as
     `app.name`. As the system, outside of transactions."""
-    alias = database_alias(uid, server)
+    with _alone_in(database_alias(uid, server)) as connection:
+        done = _migrate(connection, fake)
+        _finish(connection, uid)
+    return done
+
+
+def migrate_template(uid: UUID, server: str = "") -> None:
+    """Give a new database all that one has before it is a tenant's."""
+    with _alone_in(database_alias(uid, server)) as connection:
+        _migrate(connection, fake=False)
+
+
+def finish_copy(uid: UUID, server: str = "") -> None:
+    """Make of a new copy of such a database the one of that uid: what is not copied with a database, or changes
+    while nobody migrates."""
+    with _alone_in(database_alias(uid, server)) as connection:
+        set_up_as_owner(connection, roles_of(connection.settings_dict))
+        apply_signing(connection)
+        _hold_copies(connection)  # of which the line before the last has made tables like others
+        _finish(connection, uid)
+
+
+@contextmanager
+def _alone_in(alias: str) -> Iterator[Any]:
     connection: Any = connections[alias]
     with connection.as_system(), connection.cursor() as cursor:
         cursor.execute(sql.LOCK)
-        before_migrate(using=alias)
-        executor = MigrationExecutor(connection)
-        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-        _leave_shared_rows_alone(plan)
-        executor.migrate(executor.loader.graph.leaf_nodes(), plan, fake=fake)
-        _make_unmigrated(connection, executor.loader.unmigrated_apps)
-        after_migrate(using=alias, plan=plan)
-        _hold_copies(connection)
-        copy_whole(connection)
-        cursor.execute("INSERT INTO tenantkit.home VALUES (%s) ON CONFLICT DO NOTHING", [uid.hex])
+        yield connection
         cursor.execute(sql.UNLOCK)
+
+
+def _migrate(connection: Any, fake: bool) -> list[str]:
+    alias = connection.alias
+    before_migrate(using=alias)
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    _leave_shared_rows_alone(plan)
+    executor.migrate(executor.loader.graph.leaf_nodes(), plan, fake=fake)
+    _make_unmigrated(connection, executor.loader.unmigrated_apps)
+    after_migrate(using=alias, plan=plan)
+    _hold_copies(connection)
     return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
+
+
+def _finish(connection: Any, uid: UUID) -> None:
+    copy_whole(connection)
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO tenantkit.home VALUES (%s) ON CONFLICT DO NOTHING", [uid.hex])
 
 
 def applied_in(uid: UUID, server: str = "") -> list[str]:
@@ -77,31 +117,31 @@ def applied_in(uid: UUID, server: str = "") -> list[str]:
 
 def is_there(uid: UUID, server: str = "") -> bool:
     """Whether it is on its server, in reach or put away."""
-    connection = _closed(uid, server)
+    connection = closed(uid, server)
     with connection._nodb_cursor() as cursor:
-        cursor.execute(sql.THERE, [list(_names(connection, uid))])
+        cursor.execute(sql.THERE, [list(names_of(connection, uid)[:2])])
         return cursor.fetchone() is not None
 
 
 def put_away(uid: UUID, server: str = "", left_as: UUID | None = None) -> None:
     """Put it out of reach: shut, and under another name, that of the uid `left_as` where the tenant has another home
     by now. Nothing where that was done, or where there is none. As the system, outside of transactions."""
-    connection = _closed(uid, server)
-    name, left = _names(connection, uid)
+    connection = closed(uid, server)
+    name, left, _ = names_of(connection, uid)
     if left_as is not None:
-        left = _names(connections[database_alias(left_as, server)], left_as).left
+        left = names_of(connections[database_alias(left_as, server)], left_as).left
     with connection._nodb_cursor() as cursor:
         if _is_to_be_renamed(cursor, name, left):
             cursor.execute(sql.allow_connections(name, allow=False))
-            _end_sessions(cursor, name, roles_of(connection.settings_dict))
+            end_sessions(cursor, name, roles_of(connection.settings_dict))
             cursor.execute(sql.rename(name, left))
     _tell_copies(copies.LEAVE_HOME if left_as is None else copies.FORGET_HOME, connection.alias)
 
 
 def bring_back(uid: UUID, server: str = "") -> None:
     """Put it back in reach, as it was."""
-    connection = _closed(uid, server)
-    name, left = _names(connection, uid)
+    connection = closed(uid, server)
+    name, left, _ = names_of(connection, uid)
     with connection._nodb_cursor() as cursor:
         if _is_to_be_renamed(cursor, left, name):
             cursor.execute(sql.rename(left, name))
@@ -111,32 +151,35 @@ def bring_back(uid: UUID, server: str = "") -> None:
 
 def drop_left(uid: UUID, server: str = "") -> None:
     """Drop it, if it was put away."""
-    connection = _closed(uid, server)
+    connection = closed(uid, server)
     with connection._nodb_cursor() as cursor:
-        cursor.execute(sql.drop(_names(connection, uid).left))
+        cursor.execute(sql.drop(names_of(connection, uid).left))
     _tell_copies(copies.FORGET_HOME, connection.alias)
 
 
 def drop_database(uid: UUID, server: str = "") -> None:
     """Drop it, with whoever is connected. As the system, outside of transactions."""
-    connection = _closed(uid, server)
+    connection = closed(uid, server)
     with connection._nodb_cursor() as cursor:
-        cursor.execute(sql.drop(_names(connection, uid).own))
+        cursor.execute(sql.drop(names_of(connection, uid).own))
     _tell_copies(copies.FORGET_HOME, connection.alias)
 
 
-class _Names(NamedTuple):
+class Names(NamedTuple):
+    """What the database of a uid is called, what once its tenant left it, and what as a template."""
+
     own: str
     left: str
+    template: str
 
 
-def _names(connection: Any, uid: UUID) -> _Names:
-    """What it is called, and what once it was put away."""
+def names_of(connection: Any, uid: UUID) -> Names:
+    """The names that a database of that uid can have."""
     name = connection.settings_dict["NAME"]
-    return _Names(name, left_database_name(name, uid))
+    return Names(name, left_database_name(name, uid), template_name(name, uid))
 
 
-def _closed(uid: UUID, server: str) -> Any:
+def closed(uid: UUID, server: str) -> Any:
     """The connection to it, closed: nobody renames or drops a database to which somebody is connected."""
     connection = connections[database_alias(uid, server)]
     connection.close()
@@ -152,7 +195,7 @@ def _is_to_be_renamed(cursor: Any, name: str, new: str) -> bool:
     return found == [name]
 
 
-def _end_sessions(cursor: Any, name: str, roles: Roles) -> None:
+def end_sessions(cursor: Any, name: str, roles: Roles) -> None:
     """Send away whoever is connected. Raises `TenantkitError` where some are others' than the system may end."""
     cursor.execute(sql.END_SESSIONS, [name])
     for role in (roles.application, roles.operator):

@@ -49,7 +49,7 @@ _known: dict[str, Finished] = {}
 def finished(connection: Any) -> Finished:
     """What makes a home now. By the system's login, outside of transactions. From memory, or from the database, or
     from the reference, which is made anew where it is of another time."""
-    key = _key(connection)
+    key = key_of(connection)
     if key not in _known:
         if len(_known) > 10:
             _known.clear()
@@ -97,7 +97,7 @@ def _take(connection: Any, schema: str) -> Snapshot | None:
     return snapshot
 
 
-def _key(connection: Any) -> str:
+def key_of(connection: Any) -> str:
     """What stands for everything that shapes a home: the code of the migrations, versions, names, settings."""
     modules = {label: str(module) for label, module in getattr(settings, "MIGRATION_MODULES", {}).items()}
     parts = (

@@ -22,8 +22,8 @@ from ..isolation.schema import left_name, schema_name
 from ..models import Place, PlaceState, TenantIsolation, TenantStatus
 from ..sql.homes import FIND_HOME, drop_schema, quoted, rename_schema
 from . import databases
+from .alone import alone
 from .move.leaving import drop_rows
-from .places import alone
 
 
 def leave_place(tenant: Any, days: int | None = None, *, dry_run: bool = False) -> Place:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +16,10 @@ from ..models import MigrationState, Place, PlaceState, TenantIsolation
 from ..sql import places as sql
 from ..sql.homes import FIND_HOME, quoted
 from . import databases, homes
+from .alone import alone
 from .finished import finished
 from .signing import sign_home
+from .templates import template_for
 
 
 def make_place(isolation: str, server: str = "", uid: UUID | None = None, *, ready: bool = True) -> Place:
@@ -57,19 +58,6 @@ def _refuse_too_many(server: str) -> None:
         )
 
 
-@contextmanager
-def alone(connection: Any, uid: UUID) -> Iterator[None]:
-    """One process at a time works on a place; the others wait for it."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql.LOCK, [str(uid)])
-    try:
-        yield
-    finally:
-        if connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute(sql.UNLOCK, [str(uid)])
-
-
 def _make(connection: Any, place: Place, ready: bool) -> Place:
     """Make a home and note it, all in one message, or else by migrations."""
     if place.isolation == TenantIsolation.DATABASE:
@@ -101,8 +89,11 @@ def _make_database(place: Place, ready: bool) -> Place:
     place, _ = Place.objects.get_or_create(pk=place.uid, defaults=wanted)
     began = time.monotonic()
     try:
-        databases.make_database(place.uid, place.database)
-        databases.migrate_database(place.uid, place.database)
+        template = template_for(place.database)
+        if databases.make_database(place.uid, place.database, template) and template:
+            databases.finish_copy(place.uid, place.database)
+        else:
+            databases.migrate_database(place.uid, place.database)
     except Exception as error:
         _note_failure(place, error)
         raise

@@ -11,6 +11,9 @@ OWNER = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %s"
 #: Which of some databases there are.
 THERE = "SELECT datname FROM pg_database WHERE datname = ANY (%s) ORDER BY datname"
 
+#: Those whose names begin so.
+NAMED = "SELECT datname FROM pg_database WHERE starts_with(datname, %s) ORDER BY datname"
+
 #: End the sessions of a database that the role in hand may end, and wait for their ends, five seconds each.
 END_SESSIONS = """
 SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s AND pg_has_role(usesysid, 'USAGE')
@@ -24,10 +27,15 @@ LOCK = "SELECT pg_advisory_lock(hashtext('tenantkit.migrate'))"
 UNLOCK = "SELECT pg_advisory_unlock(hashtext('tenantkit.migrate'))"
 
 
-def create(name: str, owner: str, limit: int | None) -> sql.Composed:
-    """The statement that makes a database, with at most `limit` connections of all processes together."""
-    return sql.SQL("CREATE DATABASE {} OWNER {} CONNECTION LIMIT {}").format(
-        sql.Identifier(name), sql.Identifier(owner), sql.Literal(-1 if limit is None else limit)
+def create(name: str, owner: str, limit: int | None, template: str = "") -> sql.Composed:
+    """The statement that makes a database, with at most `limit` connections of all processes together; a copy of
+    another one, if `template` names it."""
+    like = sql.SQL(" TEMPLATE {}").format(sql.Identifier(template)) if template else sql.SQL("")
+    return (
+        sql.SQL("CREATE DATABASE {} OWNER {} CONNECTION LIMIT {}").format(
+            sql.Identifier(name), sql.Identifier(owner), sql.Literal(-1 if limit is None else limit)
+        )
+        + like
     )
 
 

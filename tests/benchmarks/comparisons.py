@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from django_tenantkit.context import tenant_context
+from django_tenantkit.isolation.entries import allows_databases
 from django_tenantkit.models import Tenant
 
 from . import data, pages, provisioning, queries, requests
@@ -35,6 +36,7 @@ def comparisons(tenant: Tenant) -> Mapping[str, Comparison]:
         **_of_a_page(tenant),
         **_of_queries(queries.writes, tenant),
         "provision a schema": _of_provisioning,
+        **({"provision a database": _of_databases} if allows_databases() else {}),
     }
 
 
@@ -96,6 +98,11 @@ def _of_a_page(tenant: Tenant) -> dict[str, Comparison]:
 def _of_provisioning(blocks: int) -> Sequence[Result]:
     with provisioning.works() as works:
         return [Result("provision a schema", measure(works, blocks, ratio).wall, WALL, PROVISION_AT_MOST)]
+
+
+def _of_databases(blocks: int) -> Sequence[Result]:
+    with provisioning.databases() as works:
+        return [Result("provision a database", measure(works, blocks, ratio).wall, WALL, PROVISION_AT_MOST)]
 
 
 def _of_requests(

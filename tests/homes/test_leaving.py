@@ -199,7 +199,7 @@ class TestCommand:
         return Ran("retire_home", "acme", *arguments)
 
 
-STEPS = ("_note", "allow_connections", "_end_sessions", "rename", "_tell_copies")
+STEPS = ("_note", "allow_connections", "end_sessions", "rename", "_tell_copies")
 
 
 def stopped(step: str, when: str, number: int) -> Any:

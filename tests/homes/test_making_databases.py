@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 from unittest.mock import patch
 
@@ -12,9 +13,10 @@ from django_tenantkit import tenant_context
 from django_tenantkit.exceptions import HomeMissing
 from django_tenantkit.fields import uuid7
 from django_tenantkit.isolation.entries import database_alias, database_name
-from django_tenantkit.lifecycle import databases
+from django_tenantkit.lifecycle import databases, places
 from django_tenantkit.lifecycle.places import make_place
 from django_tenantkit.lifecycle.provision import provision
+from django_tenantkit.lifecycle.templates import template_for
 from django_tenantkit.models import Place, PlaceState, Tenant
 from tests.databases import ISOLATION, ROLES, WITH_DATABASES, as_admin
 from tests.operating import operated
@@ -40,7 +42,7 @@ def _name(uid: Any) -> str:
     return database_name(connections["default"].settings_dict["NAME"], uid)
 
 
-STEPS = (
+MIGRATED = (
     "make_database",
     "migrate_database",
     "_make_unmigrated",
@@ -49,11 +51,19 @@ STEPS = (
     "copy_whole",
     "applied_in",
 )
+COPIED = ("make_database", "set_up_as_owner", "_hold_copies", "copy_whole", "applied_in")
+STEPS = [*(("migrated", step) for step in MIGRATED), *(("copied", step) for step in COPIED)]
 
 
-@pytest.mark.parametrize("step", STEPS)
+def migrated() -> Any:
+    """There is no template."""
+    return patch.object(places, "template_for", return_value="")
+
+
+@pytest.mark.parametrize(("way", "step"), STEPS)
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_half_made_one_is_completed(uid: Any, step: str, when: str) -> None:
+def test_a_half_made_one_is_completed(uid: Any, way: str, step: str, when: str) -> None:
+    template_for()
     real = getattr(databases, step)
 
     def fails(*args: Any, **kwargs: Any) -> None:
@@ -61,7 +71,8 @@ def test_a_half_made_one_is_completed(uid: Any, step: str, when: str) -> None:
             real(*args, **kwargs)
         raise KeyboardInterrupt
 
-    with patch.object(databases, step, fails), pytest.raises(KeyboardInterrupt):
+    chosen = migrated() if way == "migrated" else nullcontext()
+    with chosen, patch.object(databases, step, fails), pytest.raises(KeyboardInterrupt):
         make_place("database", uid=uid)
     assert Place.objects.get(pk=uid).state == PlaceState.MAKING
     place = make_place("database", uid=uid)
@@ -72,7 +83,7 @@ def test_a_half_made_one_is_completed(uid: Any, step: str, when: str) -> None:
 
 
 def test_a_half_made_one_is_no_home(uid: Any) -> None:
-    with patch.object(databases, "_hold_copies", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+    with patch.object(databases, "_finish", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
         make_place("database", uid=uid)
     acme = Tenant(pk=1, uid=uid, slug="acme", isolation="database")
     with tenant_context(acme), pytest.raises(HomeMissing, match="it is not finished"):

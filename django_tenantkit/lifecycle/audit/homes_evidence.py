@@ -61,9 +61,9 @@ class Homes:
     def databases(self) -> list[Any]:
         """What places and tenants say of databases, put together."""
         is_main = self.evidence.database is None
-        if not (is_main and allows_databases()) or self._tenants is None or _PLACES not in self.evidence.oids:
+        if not (is_main and allows_databases()) or self.tenants is None or _PLACES not in self.evidence.oids:
             return []
-        table, key = self._tenants
+        table, key = self.tenants
         statement = sql.DATABASES.format(place=self.evidence.paths[_PLACES], tenant=table, key=key)
         return list(self.evidence.reader.rows(statement))
 
