@@ -28,15 +28,15 @@ V = TypeVar("V")
 #: For how many tenants a process keeps such caches at the same time.
 TENANTS = 500
 
-#: The schema that migrations are at work in, where there is no tenant yet.
-_schema: ContextVar[str] = ContextVar("tenantkit_schema_in_hand", default="")
+#: The home that migrations are at work in, where there is no tenant yet.
+_home: ContextVar[str] = ContextVar("tenantkit_home_in_hand", default="")
 
 
 def whose() -> str:
-    """Whose data running code reaches, as text: the uid of the current tenant; the schema in which migrations are at
+    """Whose data running code reaches, as text: the uid of the current tenant; the home in which migrations are at
     work; or "", where there is no tenant, and unscoped."""
     tenant = current_scope().tenant
-    return _schema.get() if tenant is None else tenant.uid.hex
+    return _home.get() if tenant is None else tenant.uid.hex
 
 
 def tenant_key(key: object, key_prefix: str, version: object) -> str:
@@ -46,13 +46,18 @@ def tenant_key(key: object, key_prefix: str, version: object) -> str:
 
 
 @contextmanager
-def at_work_in(schema: str) -> Iterator[None]:
-    """Keep what is cached while a schema is migrated apart from every tenant's."""
-    token = _schema.set(schema)
+def at_work_in(home: str) -> Iterator[None]:
+    """Keep what is cached while a home is migrated, a schema or the alias of a database, apart from every tenant's."""
+    token = _home.set(home)
     try:
         yield
     finally:
-        _schema.reset(token)
+        _home.reset(token)
+
+
+def home_at_work() -> str:
+    """The home that is being migrated, or empty."""
+    return _home.get()
 
 
 class PerTenant(Generic[T]):

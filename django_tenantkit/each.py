@@ -9,6 +9,7 @@ from asgiref.sync import sync_to_async
 from django.apps import apps
 from django.db import connections, router
 
+from .caches import home_at_work
 from .conf import conf
 from .context import contained, tenant_context, unscoped
 from .exceptions import TenantsFailed
@@ -66,7 +67,7 @@ def _is_here(tenant: Any, connection: Any) -> bool:
     if getattr(connection, "login", "") != "system":
         return True
     home = tenant.home
-    return connection.migrating == (home.schema if home else "") and not (home and home.database)
+    return home_at_work() == ("" if home is None else home.database or home.schema)
 
 
 def _told(results: dict[Any, R], errors: dict[Any, Exception]) -> dict[Any, R]:

@@ -6,7 +6,7 @@ shared there are copies, see `sql/copies.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -15,9 +15,12 @@ from django.apps import apps
 from django.db import DatabaseError, connections
 from django.db.migrations import RunPython
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 from psycopg import errors
 
+from ..caches import at_work_in
 from ..conf import conf
+from ..context import tenant_context
 from ..exceptions import TenantkitError
 from ..isolation.copying import copy_whole
 from ..isolation.entries import SHARED, database_alias, left_database_name, template_name
@@ -54,11 +57,23 @@ def make_database(uid: UUID, server: str = "", template: str = "") -> bool:
     return is_new
 
 
-def migrate_database(uid: UUID, server: str = "", *, fake: bool = False) -> list[str]:
-    """Bring the database of that uid up to date with the project's migrations. Returns those that were applied, as
-    `app.name`. As the system, outside of transactions."""
+#: Says which migrations are wanted, as Django names them, given those of the project.
+Targets = Callable[[MigrationLoader], list[Any]]
+
+
+def newest(loader: MigrationLoader) -> list[Any]:
+    """The newest migrations of all apps."""
+    return list(loader.graph.leaf_nodes())
+
+
+def migrate_database(
+    uid: UUID, server: str = "", targets: Targets = newest, *, fake: bool = False, tenant: Any = None
+) -> list[str]:
+    """Bring the database of that uid to the project's migrations, or where `targets` says, backwards too; with `fake`
+    on record only. What looks at rows looks at those of `tenant`. Returns the migrations that were applied or undone,
+    as `app.name`. As the system, outside of transactions."""
     with _alone_in(database_alias(uid, server)) as connection:
-        done = _migrate(connection, fake)
+        done = _migrate(connection, targets, fake, tenant)
         _finish(connection, uid)
     return done
 
@@ -66,7 +81,7 @@ def migrate_database(uid: UUID, server: str = "", *, fake: bool = False) -> list
 def migrate_template(uid: UUID, server: str = "") -> None:
     """Give a new database all that one has before it is a tenant's."""
     with _alone_in(database_alias(uid, server)) as connection:
-        _migrate(connection, fake=False)
+        _migrate(connection)
 
 
 def finish_copy(uid: UUID, server: str = "") -> None:
@@ -88,13 +103,15 @@ def _alone_in(alias: str) -> Iterator[Any]:
         cursor.execute(sql.UNLOCK)
 
 
-def _migrate(connection: Any, fake: bool) -> list[str]:
+def _migrate(connection: Any, targets: Targets = newest, fake: bool = False, tenant: Any = None) -> list[str]:
     alias = connection.alias
     before_migrate(using=alias)
     executor = MigrationExecutor(connection)
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    wanted = targets(executor.loader)
+    plan = executor.migration_plan(wanted)
     _leave_shared_rows_alone(plan)
-    executor.migrate(executor.loader.graph.leaf_nodes(), plan, fake=fake)
+    with at_work_in(alias), tenant_context(tenant):
+        executor.migrate(wanted, plan, fake=fake)
     _make_unmigrated(connection, executor.loader.unmigrated_apps)
     after_migrate(using=alias, plan=plan)
     _hold_copies(connection)
@@ -248,7 +265,8 @@ def _make_unmigrated(connection: Any, labels: set[str]) -> None:
 
 
 def _hold_copies(connection: Any) -> None:
-    tables = [model._meta.db_table for model in shared_models()]
+    there = connection.introspection.table_names()  # after going backwards not all of them
+    tables = [model._meta.db_table for model in shared_models() if model._meta.db_table in there]
     with connection.cursor() as cursor:
         cursor.execute("SELECT uid FROM tenantkit.home")
         if cursor.fetchone() is None:

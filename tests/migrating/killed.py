@@ -22,6 +22,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from psycopg.pq import TransactionStatus
+from psycopg.sql import Composable
 
 MOMENTS = ("before", "sent", "after")
 
@@ -63,7 +64,8 @@ def run(place: int, moment: str, arguments: Sequence[str]) -> None:
         return result
 
     def execute(self: Any, sql: Any, params: Any, *rest: Any) -> Any:
-        text = str(sql) if params is None else self.cursor.mogrify(sql, params)
+        composed = sql.as_string(self.cursor.connection) if isinstance(sql, Composable) else str(sql)
+        text = composed if params is None else self.cursor.mogrify(sql, params)
         return at(self.cursor.connection, text, lambda: _execute(self, sql, params, *rest))
 
     def commit(self: Any) -> Any:

@@ -260,11 +260,3 @@ def test_a_worker_connects_anew_after_so_many_homes(project: Project) -> None:
         assert run("--all-tenants", "--workers", "1").code == 0
     found = [ask(f"SELECT pid FROM {schema_name(tenant.uid)}.made_by")[0] for tenant in tenants]
     assert len(set(found)) == 3
-
-
-def test_databases_are_migrated_by_the_same_command(project: Project) -> None:
-    with project.child("tests.migrating.with_database", isolations=["row", "schema", "database"]) as process:
-        printed, _ = process.communicate()
-    assert process.returncode == 0, printed
-    nothing = "Nothing to do: all homes are as the migrations say."
-    assert printed.splitlines()[-3:] == ["Migrated 4 homes.", "True", nothing]

@@ -14,18 +14,22 @@ from ...isolation.schema import schema_name
 from ...models import Place, TenantIsolation
 from ..databases import applied_in, migrate_database
 from .homely import Home
-from .plans import Wanted
+from .plans import Wanted, targets_of
 from .survey import main_connection
 
 
-def bring_database(place: Place, wanted: Wanted) -> list[str]:
-    """Migrate a tenant's database, and return what it then has on record. As the main database is migrated, by Django
-    and to the newest migrations: the tables that are shared elsewhere are in it too. Raises `TenantkitError` for
-    another target, and what the connection raises where there is no such database: none is made."""
-    if wanted.app_label:
-        raise TenantkitError("The database of a tenant is migrated to the newest migrations of all apps only.")
+def bring_database(place: Place, tenant: Any, wanted: Wanted) -> list[str]:
+    """Migrate a tenant's database, and return what it then has on record. As the main database is migrated, by Django:
+    the tables that are shared elsewhere are in it too. Raises `TenantkitError` where there is no such database, as
+    none is made, and what a migration raises."""
     try:
-        migrate_database(place.uid, place.database, fake=wanted.fake)
+        migrate_database(
+            place.uid,
+            place.database,
+            lambda loader: targets_of(loader, wanted),
+            fake=wanted.fake,
+            tenant=tenant,
+        )
         return applied_in(place.uid, place.database)
     finally:
         connections[database_alias(place.uid, place.database)].close()

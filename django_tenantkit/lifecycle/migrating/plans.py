@@ -132,7 +132,7 @@ def plan_from(names: list[str], wanted: Wanted) -> Plan:
     not."""
     loader = Loader(names)
     planner = _Planner(loader)
-    found = planner.migration_plan(_targets(loader, wanted))
+    found = planner.migration_plan(targets_of(loader, wanted))
     announce_renamed(found)
     known = set(map(split, names))
     apps = home_apps()
@@ -174,7 +174,8 @@ def _linked(plan: Plan) -> Plan:
     return plan
 
 
-def _targets(loader: MigrationLoader, wanted: Wanted) -> list[Any]:
+def targets_of(loader: MigrationLoader, wanted: Wanted) -> list[Any]:
+    """The migrations that are wanted, as Django names them. Raises `TenantkitError` where it is not clear."""
     if not wanted.app_label:
         return list(loader.graph.leaf_nodes())
     label = wanted.app_label

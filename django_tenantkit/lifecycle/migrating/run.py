@@ -180,7 +180,8 @@ class _Run:
         began = time.monotonic()
         try:
             if place.isolation == TenantIsolation.DATABASE:
-                self._note_database(place, bring_database(place, self.wanted), began)
+                tenant = self.tenants.get(place.pk)
+                self._note_database(place, bring_database(place, tenant, self.wanted), began)
             else:
                 with reach(place, self.tenants.get(place.pk)) as home:
                     self._bring(home, place.migrations)
