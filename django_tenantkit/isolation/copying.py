@@ -248,9 +248,10 @@ def _watched() -> frozenset[str]:
     return _watched_tables[1]
 
 
-def push_changes() -> int:
+def push_changes(failed: dict[str, str] | None = None) -> int:
     """Bring copies up to date with what has changed in the main database, and return how many changes are left: those
-    of databases that could not be reached, which are tried again with the next change, or when this is called."""
+    of databases that could not be reached, which are tried again with the next change, or when this is called.
+    `failed` gets the reasons, by the alias of the database."""
     left: set[int] = set()
     with tenant_context(None):
         main: Any = connections[SHARED]
@@ -264,6 +265,8 @@ def push_changes() -> int:
                 except (Error, TenantkitError) as error:
                     logger.warning("Copies in %s are not up to date: %s", home, error)
                     left.update(change[0] for change in some)
+                    if failed is not None:
+                        failed[home] = str(error)
     return len(left)
 
 
@@ -275,6 +278,23 @@ def push_uncommitted(connection: Any) -> None:
             _push(main, connection, changes)
 
 
+def copy_again(connection: Any, keys: Iterable[tuple[str, str]]) -> None:
+    """Copy rows, given by their table and their key, as they are in the main database now, also where they are not
+    there any more."""
+    by_table = {model._meta.db_table: model for model in apps.get_models(include_auto_created=True)}
+    wanted: Wanted = defaultdict(set)
+    for table, key in keys:
+        if (model := by_table.get(table)) is not None:
+            wanted[model].add(key)
+    for model, some in wanted.items():
+        if is_whole(model):
+            _replace(connection, model)
+        else:
+            rows = _read(connections[SHARED], model, some)
+            _copy(connection, {model: set(rows)})
+            _dismiss(connection, model, sorted(some - set(rows)))
+
+
 def _pending(main: Any, left: set[int]) -> list[Any]:
     with main.cursor() as cursor:
         cursor.execute("SELECT * FROM tenantkit.pending_changes(%s)", [BATCH + len(left)])
@@ -282,17 +302,6 @@ def _pending(main: Any, left: set[int]) -> list[Any]:
 
 
 def _push(main: Any, connection: Any, changes: list[Any]) -> None:
-    by_table = {model._meta.db_table: model for model in apps.get_models(include_auto_created=True)}
-    wanted: Wanted = defaultdict(set)
-    for _, table, key, _ in changes:
-        if (model := by_table.get(table)) is not None:
-            wanted[model].add(key)
-    for model, keys in wanted.items():
-        if is_whole(model):
-            _replace(connection, model)
-        else:
-            rows = _read(main, model, keys)
-            _copy(connection, {model: set(rows)})
-            _dismiss(connection, model, sorted(keys - set(rows)))
+    copy_again(connection, ((table, key) for _, table, key, _ in changes))
     with main.cursor() as cursor:
         cursor.execute("SELECT tenantkit.settle_changes(%s)", [[change[0] for change in changes]])

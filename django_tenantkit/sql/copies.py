@@ -125,6 +125,18 @@ WHERE tgname = '{TRIGGER}' AND relnamespace = 'public'::regnamespace AND tgenabl
     AND tgqual IS NULL AND tgattr = '' AND tgfoid = to_regproc('tenantkit.note_change')
 """
 
+#: How many changes wait for each database, by its alias; of all, or of some.
+WAITING = """
+SELECT home, count(*) FROM tenantkit.changes
+WHERE NOT starts_with(home, '-') AND (%(homes)s::text[] IS NULL OR home = ANY (%(homes)s)) GROUP BY home ORDER BY home
+"""
+
+#: Which rows are copied where: of all databases, or of some.
+COPIED = """
+SELECT home, name, key FROM tenantkit.copies
+WHERE NOT starts_with(home, '-') AND (%(homes)s::text[] IS NULL OR home = ANY (%(homes)s)) ORDER BY home, name, key
+"""
+
 #: A database is gone.
 FORGET_HOME = """
 DELETE FROM tenantkit.copies WHERE home IN (%(home)s, %(left)s);

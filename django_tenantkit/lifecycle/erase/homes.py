@@ -21,7 +21,7 @@ from ...sql.homes import drop_schema
 from .. import databases
 from ..fence import fence, unfence
 from ..leaving import return_place
-from ..places import alone
+from ..alone import alone
 from ..reach import is_home_schema, main_alias, own_tables, servers
 
 
