@@ -19,9 +19,9 @@ from ...isolation.entries import allows_databases
 from ...models import Place, PlaceState
 from ...sql.homes import drop_schema
 from .. import databases
+from ..alone import alone
 from ..fence import fence, unfence
 from ..leaving import return_place
-from ..alone import alone
 from ..reach import is_home_schema, main_alias, own_tables, servers
 
 
