@@ -17,10 +17,11 @@ from ...exceptions import HomeMissing
 from ...isolation import Home
 from ...isolation.entries import allows_databases
 from ...models import Place, PlaceState
+from ...sql.fence import OPEN
 from ...sql.homes import drop_schema
 from .. import databases
 from ..alone import alone
-from ..fence import fence, unfence
+from ..fence import fence, set_fence
 from ..leaving import return_place
 from ..reach import is_home_schema, main_alias, own_tables, servers
 
@@ -49,7 +50,7 @@ def lift_fences(tenant: Any, since: datetime) -> None:
     if _has_fences():
         time.sleep(max(0.0, conf.LOOKUP_SECONDS - (timezone.now() - since).total_seconds()))
         for home in (None, *(Home(database=server, shared=True) for server in servers())):
-            unfence(tenant, home=home)
+            set_fence(tenant, OPEN, home)
 
 
 def drop_homes(tenant: Any) -> None:
