@@ -39,12 +39,13 @@ from .jobs import only_if, outside_transactions
 from .suspend import change_status
 
 
-def _lacks_place(job: Job) -> bool:
+def lacks_place(job: Job) -> bool:
+    """Whether a place has to be made for the tenant: it does not share tables, and none is ready."""
     isolation, server = _wanted_place(job)
     return isolation != TenantIsolation.ROW and not places.has_ready_place(isolation, server)
 
 
-@only_if(_lacks_place)
+@only_if(lacks_place)
 @outside_transactions
 def make_place(job: Job) -> None:
     """Make a place for the tenant where none is ready: a schema or a database, whose uid is the job's. By the

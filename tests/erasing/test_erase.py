@@ -25,13 +25,13 @@ from django_tenantkit.lifecycle.erase.certificate import is_whole
 from django_tenantkit.lifecycle.erase.grace import bring_back
 from django_tenantkit.lifecycle.erase.homes import drop_homes
 from django_tenantkit.lifecycle.erase.run import erase, prepare, resume_erasing
-from django_tenantkit.lifecycle.fence import unfence
+from django_tenantkit.lifecycle.fence import set_fence, unfence
 from django_tenantkit.lifecycle.leaving import leave_place
 from django_tenantkit.lifecycle.stores import Store
 from django_tenantkit.lifecycle.suspend import suspend
 from django_tenantkit.models import Domain, Job, JobState, Membership, TenantStatus
 from django_tenantkit.signals import tenant_erased, tenant_erasing
-from django_tenantkit.sql.fence import FENCES
+from django_tenantkit.sql.fence import FENCES, OPEN
 from tests.databases import ISOLATION, WITH_DATABASES
 from tests.erasing.papers.models import Account, Charge, Receipt
 from tests.erasing.world import World, cached, database_names, files_with, holding, marker, reread, rows_of
@@ -55,7 +55,7 @@ def world(request: Any, transactional_db: None) -> Iterator[World]:
     for tenant in (world.acme, world.globex):  # flush leaves what is no row
         with suppress(Exception):
             unfence(tenant)
-        unfence(tenant, home=Home())
+        set_fence(tenant, OPEN, Home())
 
 
 def erased(world: World, **options: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ...signals import tenant_imported, tenant_importing
 from .. import jobs
 from ..claims import refuse_taken
 from ..provision import prepare as prepare_provision
-from ..steps import make_place, make_tenant
+from ..steps import lacks_place, make_place, make_tenant
 from ..suspend import change_status
 from .checking import Checked, check
 from .loading import REFUSE, UPDATE, Load, Wish
@@ -164,7 +164,7 @@ _progress: dict[Any, jobs.Progress | None] = {}
 @jobs.outside_transactions
 def prepare_place(job: Job) -> None:
     """Make a place for a new tenant where none is ready, as provisioning does."""
-    if job.arguments.get("is_new", True):
+    if job.arguments.get("is_new", True) and lacks_place(job):
         make_place(job)
 
 
