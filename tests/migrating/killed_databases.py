@@ -51,12 +51,12 @@ def names() -> list[str]:
 
 def made(killer: Killer, kills: int) -> list[Any]:
     """Tenants that were made meanwhile."""
-    from django_tenantkit.models import Tenant
+    from django_tenantkit.models import Job, Tenant
 
     slugs = ["k0"]
     while killer.kills < kills:
         killer.run("create_tenant", slugs[-1], "--isolation", "database", statements=(20, 100, 900))
-        if Tenant.objects.filter(slug=slugs[-1], status="active").exists():
+        if Job.objects.filter(slug=slugs[-1], state="done").exists():
             slugs.append(f"k{len(slugs)}")
     call_command("create_tenant", slugs[-1], "--isolation", "database", stdout=sys.stderr)
     return [Tenant.objects.get(slug=slug) for slug in slugs]
