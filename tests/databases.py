@@ -40,11 +40,11 @@ ADMIN = "TENANTKIT_TEST_ADMIN"
 PREFIX = os.environ.setdefault("TENANTKIT_TEST_PREFIX", f"tenantkit_test_{secrets.token_hex(3)}")
 ROLES = Roles(*(f"{PREFIX}_{role}" for role in ("owner", "app", "operator", "system")))
 
-#: How the tenants of `tests/isolation/world.py` are kept apart in this run: row, schema, or mixed.
+#: How the tenants of `tests/isolation/world.py` are kept apart in this run: one of its `KINDS`.
 ISOLATION = os.environ.get("TENANTKIT_TEST_ISOLATION", "row")
 
 #: The runs that have tenants with databases.
-WITH_DATABASES = ("database", "mixed")
+WITH_DATABASES = ("database", "mixed", "mixed-database", "all")
 
 #: How many schemas wait for the tenants of one test, and how many databases where a run has any.
 PLACES = 3

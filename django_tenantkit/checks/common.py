@@ -79,3 +79,14 @@ def names(thing: Any) -> set[str]:
         return {thing} | names(imported(thing))
     cls = thing if isinstance(thing, type) else type(thing)
     return {f"{base.__module__}.{base.__qualname__}" for base in cls.__mro__}
+
+
+def shared_halves(model: Model, is_theirs: Callable[[Model], bool]) -> Iterator[tuple[Model, str]]:
+    """The parents of a model that are not tenants', as it is, and why that is an error."""
+    for parent, link in model._meta.parents.items():
+        if link is not None and not is_theirs(parent):
+            yield (
+                parent,
+                f"and inherits from {parent._meta.label}, whose table all tenants share: part of each row would be "
+                "open to every tenant.",
+            )

@@ -14,7 +14,7 @@ from ..conf import conf
 from ..isolation import ISOLATIONS
 from ..models import Membership
 from ..registry import lives_at_home, tenant_field, users_live_at_home
-from .common import TAG, AppConfigs, Messages, Model, label, run_on_models, target_of
+from .common import TAG, AppConfigs, Messages, Model, label, run_on_models, shared_halves, target_of
 
 MEMBERS_ONLY = "django_tenantkit.access.members_only"
 OWN_USERS = "django_tenantkit.access.own_users"
@@ -119,15 +119,13 @@ def halves_of_rows(model: Model) -> Messages:
     """Rows at home whose other half all tenants would share."""
     if tenant_field(model) is not None or not lives_at_home(model):
         return
-    for parent, link in model._meta.parents.items():
-        if link is not None and not lives_at_home(parent):
-            yield Error(
-                f"{model._meta.label} is in each tenant's home and inherits from {parent._meta.label}, whose table all "
-                "tenants share: part of each row would be open to every tenant.",
-                hint=f"Add {parent._meta.app_label!r} to TENANTKIT_TENANT_APPS.",
-                obj=model,
-                id="tenantkit.E606",
-            )
+    for parent, why in shared_halves(model, lives_at_home):
+        yield Error(
+            f"{model._meta.label} is in each tenant's home {why}",
+            hint=f"Add {parent._meta.app_label!r} to TENANTKIT_TENANT_APPS.",
+            obj=model,
+            id="tenantkit.E606",
+        )
 
 
 def users() -> Messages:

@@ -9,7 +9,7 @@ from django.db import models
 
 from ..fields import TenantReference
 from ..models import get_tenant_model
-from .common import TAG, AppConfigs, Messages, Model, is_tenant, label, run_on_models, target_of
+from .common import TAG, AppConfigs, Messages, Model, is_tenant, label, run_on_models, shared_halves, target_of
 
 
 @register(TAG, Tags.models)
@@ -42,15 +42,13 @@ def parents(model: Model) -> Messages:
     """A row whose first half is shared could be read and changed through that half."""
     if not is_tenant(model):
         return
-    for parent, link in model._meta.parents.items():
-        if link is not None and not is_tenant(parent):
-            yield Error(
-                f"{model._meta.label} belongs to tenants and inherits from {parent._meta.label}, whose table all "
-                "tenants share: part of each row would be open to every tenant.",
-                hint=f"Make {parent._meta.label} abstract or a TenantModel, or refer to it by a ForeignKey.",
-                obj=model,
-                id="tenantkit.E014",
-            )
+    for parent, why in shared_halves(model, is_tenant):
+        yield Error(
+            f"{model._meta.label} belongs to tenants {why}",
+            hint=f"Make {parent._meta.label} abstract or a TenantModel, or refer to it by a ForeignKey.",
+            obj=model,
+            id="tenantkit.E014",
+        )
 
 
 def hand_made_tenants(model: Model) -> Messages:

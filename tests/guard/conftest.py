@@ -9,7 +9,7 @@ from django.db import connection
 
 from tests.guard.audited import Audited, audited
 from tests.guard.migrating import Project
-from tests.isolation.world import KINDS, World
+from tests.isolation.world import World
 
 
 @pytest.fixture
@@ -40,6 +40,6 @@ def two(db):
 @pytest.fixture
 def together(db):
     """Both with rows, in shared tables, also where others could live apart."""
-    world = World(KINDS["row"])
+    world = World(("row", "row"))
     world.add_globex()
     return world

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -19,6 +17,7 @@ from django_tenantkit.models import Place
 from django_tenantkit.sql.roles import roles_of
 from django_tenantkit.testing.tenants import make_tenant
 from tests.databases import ISOLATION
+from tests.homes.planting import by_system, planted
 from tests.operating import operated
 from tests.testapp.models import Tag
 
@@ -31,28 +30,8 @@ pytestmark = [
 NOBODYS = Home(f"t_{'f' * 32}", None, None, None, False, True, True)
 
 
-def by_system(*statements: str) -> None:
-    with connection.as_system(), connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-
-
-@contextmanager
-def planted(fault: str, undo: str) -> Iterator[None]:
-    by_system(fault)
-    try:
-        yield
-    finally:
-        by_system(undo)
-
-
 def found(*only: str) -> list[tuple[str, str]]:
     return [(finding.id, finding.object) for finding in audit_database("default", chosen(only)).findings]
-
-
-@pytest.fixture
-def acme() -> Any:
-    return make_tenant("acme", isolation="schema")
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from django_tenantkit.isolation.schema import schema_name
 from django_tenantkit.sql.roles import roles_of
 from django_tenantkit.testing.tenants import make_tenant
 from tests.databases import ISOLATION, as_admin
+from tests.homes.planting import by_system, planted
 from tests.testapp.models import Note, Tag
 
 pytestmark = [
@@ -42,21 +43,6 @@ class Tenants:
 @pytest.fixture
 def tenants() -> Tenants:
     return Tenants()
-
-
-def by_system(*statements: str) -> None:
-    with connection.as_system(), connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-
-
-@contextmanager
-def planted(fault: str, undo: str) -> Iterator[None]:
-    by_system(fault)
-    try:
-        yield
-    finally:
-        by_system(undo)
 
 
 def executed() -> list[Any]:

@@ -11,7 +11,6 @@ from django.db import connection, transaction
 from django_tenantkit import get_current_tenant, tenant_context
 from django_tenantkit.exceptions import HomeMissing, TenantsElsewhere
 from django_tenantkit.isolation.schema import schema_name
-from django_tenantkit.testing.tenants import make_tenant
 from tests.databases import ISOLATION
 from tests.operating import operated
 from tests.testapp.models import Customer, Plan, Region
@@ -20,16 +19,6 @@ pytestmark = [
     pytest.mark.django_db,
     pytest.mark.skipif(ISOLATION == "row", reason="runs with TENANTKIT_TEST_ISOLATION=schema"),
 ]
-
-
-@pytest.fixture
-def acme() -> Any:
-    return make_tenant("acme", isolation="schema")
-
-
-@pytest.fixture
-def shared() -> Any:
-    return make_tenant("shared")
 
 
 def raw(query: str, *parameters: Any) -> list[Any]:

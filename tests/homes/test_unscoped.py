@@ -25,11 +25,6 @@ def apart() -> Any:
     return make_tenant("apart", isolation="schema")
 
 
-@pytest.fixture
-def shared() -> Any:
-    return make_tenant("shared")
-
-
 def rows_of_all() -> unscoped:
     return unscoped(reason="test", rows_only=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.isolation.world import KINDS, World
+from tests.isolation.world import World
 
 
 @pytest.fixture
@@ -23,6 +23,6 @@ def two(world):
 @pytest.fixture
 def together(db):
     """Both have rows, in shared tables, also where others could live apart: what unscoped code reaches."""
-    world = World(KINDS["row"])
+    world = World(("row", "row"))
     world.add_globex()
     return world

@@ -180,8 +180,10 @@ def test_logins_of_the_settings_are_made(project: Project) -> None:
     project.run("--user", project.place.server.superuser)
     project.place.let_in()
     for login, role in ((web, "application"), (batch, "owner"), (desk, "operator")):
+        name = getattr(project.place.roles, role)
         with project.place.connect(login) as connection:
-            connection.execute(f'SET ROLE "{getattr(project.place.roles, role)}"')
+            connection.execute(f'SET ROLE "{name}"')
+            assert connection.execute("SELECT session_user, current_user").fetchone() == (login, name)
 
 
 @pytest.fixture
