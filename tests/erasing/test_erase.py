@@ -18,14 +18,13 @@ from django.utils import timezone
 
 from django_tenantkit import get_current_tenant, tenant_context
 from django_tenantkit.exceptions import EraseRefused, JobFailed, ProvisioningRefused
-from django_tenantkit.isolation import Home
 from django_tenantkit.isolation.schema import schema_name
 from django_tenantkit.lifecycle.claims import refuse_taken
 from django_tenantkit.lifecycle.erase.certificate import is_whole
 from django_tenantkit.lifecycle.erase.grace import bring_back
 from django_tenantkit.lifecycle.erase.homes import drop_homes
 from django_tenantkit.lifecycle.erase.run import erase, prepare, resume_erasing
-from django_tenantkit.lifecycle.fence import unfence
+from django_tenantkit.lifecycle.fence import set_fence, unfence
 from django_tenantkit.lifecycle.leaving import leave_place
 from django_tenantkit.lifecycle.stores import Store
 from django_tenantkit.lifecycle.suspend import suspend
@@ -55,7 +54,7 @@ def world(request: Any, transactional_db: None) -> Iterator[World]:
     for tenant in (world.acme, world.globex):  # flush leaves what is no row
         with suppress(Exception):
             unfence(tenant)
-        unfence(tenant, home=Home())
+        set_fence(tenant, "open", None)
 
 
 def erased(world: World, **options: Any) -> dict[str, Any]:

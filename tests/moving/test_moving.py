@@ -15,6 +15,7 @@ from django_tenantkit.fields import uuid7
 from django_tenantkit.isolation import copying
 from django_tenantkit.isolation.entries import SHARED
 from django_tenantkit.lifecycle.audit.run import audit_database
+from django_tenantkit.lifecycle.erase.homes import drop_homes
 from django_tenantkit.lifecycle.fence import unfence
 from django_tenantkit.lifecycle.leaving import drop_left_places
 from django_tenantkit.lifecycle.move import run
@@ -290,6 +291,17 @@ def test_a_home_that_was_left_is_dropped_when_its_grace_is_over(before: str) -> 
         query = f"SELECT nspname FROM pg_namespace UNION ALL SELECT datname FROM pg_database WHERE datname ~ '^{main}'"
         names = [name for (name,) in executed(Spot("row", "", tenant.uid), query)]
         assert [name for name in names if any(uid in name for uid in uids)] == []
+
+
+def test_what_it_left_goes_with_it() -> None:
+    with movers("row") as (tenant,):
+        fill(tenant, 1)
+        for to in ("schema", "database"):
+            move(fresh(tenant), to)
+        operated(drop_homes, fresh(tenant))
+        assert set(Place.objects.filter(left_by=tenant.uid).values_list("state", flat=True)) == {PlaceState.GONE}
+        assert left_rows(tenant) == 0
+        operated(Tenant.objects.filter(pk=tenant.pk).update, isolation="row")
 
 
 @pairs
