@@ -99,6 +99,14 @@ def drop_left_places() -> list[Place]:
     return [place for uid in left_places() if (place := drop_if_over(uid)) is not None]
 
 
+def drop_at_once(tenant: Any) -> None:
+    """Drop what the tenant left when it moved, whatever its grace: it is being erased."""
+    left = Place.objects.filter(left_by=tenant.uid, state=PlaceState.LEAVING)
+    left.update(drop_after=timezone.now())
+    for uid in left.values_list("pk", flat=True):
+        drop_if_over(uid)
+
+
 @contextmanager
 def _at(uid: UUID, *states: PlaceState) -> Iterator[Place]:
     """A place in one of these states, with the system's login, while nobody else works on it."""

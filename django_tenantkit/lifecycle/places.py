@@ -19,7 +19,7 @@ from . import databases, homes
 from .alone import alone
 from .finished import finished
 from .signing import sign_home
-from .templates import template_for
+from .templates import make_database
 
 
 def make_place(isolation: str, server: str = "", uid: UUID | None = None, *, ready: bool = True) -> Place:
@@ -89,11 +89,7 @@ def _make_database(place: Place, ready: bool) -> Place:
     place, _ = Place.objects.get_or_create(pk=place.uid, defaults=wanted)
     began = time.monotonic()
     try:
-        template = template_for(place.database)
-        if databases.make_database(place.uid, place.database, template) and template:
-            databases.finish_copy(place.uid, place.database)
-        else:
-            databases.migrate_database(place.uid, place.database)
+        make_database(place.uid, place.database)
     except Exception as error:
         _note_failure(place, error)
         raise

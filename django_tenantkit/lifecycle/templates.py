@@ -22,6 +22,16 @@ from .alone import alone
 from .finished import key_of
 
 
+def make_database(uid: UUID, server: str = "") -> None:
+    """Make the database of that uid, a copy of the template where there is one; or complete a half-made one. As the
+    system, outside of transactions."""
+    template = template_for(server)
+    if databases.make_database(uid, server, template) and template:
+        databases.finish_copy(uid, server)
+    else:
+        databases.migrate_database(uid, server)
+
+
 def template_for(server: str = "") -> str:
     """The name of the database to copy on a server, which is made if it is not there; those of other states are
     dropped then. Empty where none can be made: then each database is migrated. As the system, outside of

@@ -18,7 +18,6 @@ from django.utils import timezone
 
 from django_tenantkit import get_current_tenant, tenant_context
 from django_tenantkit.exceptions import EraseRefused, JobFailed, ProvisioningRefused
-from django_tenantkit.isolation import Home
 from django_tenantkit.isolation.schema import schema_name
 from django_tenantkit.lifecycle.claims import refuse_taken
 from django_tenantkit.lifecycle.erase.certificate import is_whole

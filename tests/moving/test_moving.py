@@ -12,8 +12,10 @@ from django.db import connections
 from django_tenantkit import tenant_context, unscoped
 from django_tenantkit.exceptions import JobFailed, MoveRefused, TenantUnavailable
 from django_tenantkit.fields import uuid7
+from django_tenantkit.isolation import copying
 from django_tenantkit.isolation.entries import SHARED
 from django_tenantkit.lifecycle.audit.run import audit_database
+from django_tenantkit.lifecycle.erase.homes import drop_homes
 from django_tenantkit.lifecycle.fence import unfence
 from django_tenantkit.lifecycle.leaving import drop_left_places
 from django_tenantkit.lifecycle.move import run
@@ -27,7 +29,7 @@ from tests.databases import ISOLATION, WITH_DATABASES
 from tests.moving.ground import ISOLATIONS, PAIRS, fill, fresh, movers, objects, rows
 from tests.operating import operated
 from tests.presets.models import Rate, Sale
-from tests.testapp.models import Customer, Invoice, Note, Product, Tag
+from tests.testapp.models import Customer, Note, Plan, Product, Tag
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -291,6 +293,17 @@ def test_a_home_that_was_left_is_dropped_when_its_grace_is_over(before: str) -> 
         assert [name for name in names if any(uid in name for uid in uids)] == []
 
 
+def test_what_it_left_goes_with_it() -> None:
+    with movers("row") as (tenant,):
+        fill(tenant, 1)
+        for to in ("schema", "database"):
+            move(fresh(tenant), to)
+        operated(drop_homes, fresh(tenant))
+        assert set(Place.objects.filter(left_by=tenant.uid).values_list("state", flat=True)) == {PlaceState.GONE}
+        assert left_rows(tenant) == 0
+        operated(Tenant.objects.filter(pk=tenant.pk).update, isolation="row")
+
+
 @pairs
 def test_the_audit_finds_nothing(before: str, after: str) -> None:
     with movers(before) as (tenant,):
@@ -419,22 +432,20 @@ def test_this_process_finds_it_at_once() -> None:
 
 
 def test_copies_in_a_new_database_of_a_tenant_that_had_one() -> None:
-    """What a process knows to be copied is of the database that it asked, not of the next one of the same name."""
+    """What another process knows to be copied is of the database that it asked, not of the next one of that name."""
     with movers("database") as (tenant,):
         fill(tenant, 1)
+        plan = Plan.objects.get()
+        alias = Spot.of(tenant).alias
         move(tenant, "row")
         with tenant_context(fresh(tenant)):
             Customer.objects.update(plan=None)
         move(fresh(tenant), "database")
-        fill(fresh(tenant), 0)
+        known = copying._known
+        known.put((alias, Plan._meta.db_table, str(plan.pk)), True, copying.SIZE, known.generation)
         with tenant_context(fresh(tenant)):
-            invoice = Invoice.objects.get()
-            invoice.owner = None
-            invoice.save()
-            customer = Customer.objects.first()
-            customer.plan_id = connections[SHARED].cursor().execute("SELECT min(id) FROM testapp_plan").fetchone()[0]
-            customer.save()
-            assert Customer.objects.filter(plan__isnull=False).count() == 1
+            Customer.objects.filter(email="c0@example.com").update(plan=plan)
+            assert Customer.objects.get(email="c0@example.com").plan == plan
 
 
 def test_the_command(capsys: Any) -> None:

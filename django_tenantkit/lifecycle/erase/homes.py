@@ -22,7 +22,7 @@ from ...sql.homes import drop_schema
 from .. import databases
 from ..alone import alone
 from ..fence import fence, set_fence
-from ..leaving import return_place
+from ..leaving import drop_at_once, return_place
 from ..reach import is_home_schema, main_alias, own_tables, servers
 
 
@@ -60,6 +60,7 @@ def drop_homes(tenant: Any) -> None:
         main: Any = connections[main_alias()]
         if main.vendor != "postgresql":
             return
+        drop_at_once(tenant)
         with main.as_system(), alone(main, tenant.uid):
             for tables in own_tables(tenant.uid):
                 if is_home_schema(tables.schema):

@@ -19,6 +19,7 @@ from .. import databases, homes
 from ..contents import Reference
 from ..finished import finished
 from ..signing import sign_home
+from ..templates import make_database
 from .sides import Side, Spot
 from .transfer import Transfer
 
@@ -64,8 +65,7 @@ def _make_schema(spot: Spot) -> list[str]:
 
 
 def _make_database(spot: Spot) -> list[str]:
-    databases.make_database(spot.uid, spot.server)
-    databases.migrate_database(spot.uid, spot.server)
+    make_database(spot.uid, spot.server)
     return databases.applied_in(spot.uid, spot.server)
 
 

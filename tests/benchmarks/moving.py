@@ -1,0 +1,147 @@
+"""`python -m tests.benchmarks.moving`: a tenant's rows from one home to another, compared on both sides, against the
+bare statements that copy them, with the same indexes and references. Ends with 1 where a target is missed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import django
+from django.db import connection, connections
+
+#: What is reached: parts of the speed of a bare INSERT ... SELECT, twice, and of a bare COPY through a pipe.
+TARGETS = {"within a database": 0.8, "into a fresh schema": 2.0, "between databases": 0.6}
+
+FILL = """
+INSERT INTO {invoice} (id, tenant_id, customer_id, number, amount, due)
+SELECT gen_random_uuid(), %s, %s, 'INV-' || n, n %% 1000 + 0.25, CURRENT_DATE + n %% 365
+FROM generate_series(1, %s) AS n
+"""
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(prog="python -m tests.benchmarks.moving", description=__doc__)
+    options.add_argument("--rows", type=int, default=1_000_000, metavar="N")
+    options.add_argument("--blocks", type=int, default=3, metavar="N", help="each is A B")
+    arguments = options.parse_args()
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.benchmarks.settings"
+    os.environ["TENANTKIT_TEST_ISOLATION"] = "mixed"
+    from tests import databases
+
+    run = databases.begin_run()
+    try:
+        django.setup()
+        databases.clone(connection, "benchmarks")
+        return measured(arguments)
+    finally:
+        connections.close_all()
+        databases.end_run(run)
+
+
+def measured(arguments: argparse.Namespace) -> int:
+    from django_tenantkit.isolation.entries import SHARED
+    from django_tenantkit.lifecycle.move.making import bring_shared, make_place
+    from django_tenantkit.lifecycle.move.sides import Spot, opened
+    from django_tenantkit.testing.tenants import make_tenant
+
+    one, other = make_tenant("acme", isolation="row"), make_tenant("other", isolation="row")
+    shared, schema, database = (Spot(kind, "", one.uid) for kind in ("row", "schema", "database"))
+    fill(one, arguments.rows)
+    fill(other, arguments.rows // 10)
+    for spot in (schema, database):
+        make_place(spot)
+    ratios: dict[str, list[float]] = {name: [] for name in TARGETS}
+    with opened(shared, schema, database) as (_, (rows, own, apart)):
+        bring_shared(rows, apart, one)
+        for _ in range(arguments.blocks):
+            for name, source, target in (
+                ("into a fresh schema", rows, own),
+                ("between databases", rows, apart),
+            ):
+                compare(name, source, target, one, ratios[name])
+        keep(rows, own, one)
+        for _ in range(arguments.blocks):
+            compare("within a database", own, rows, one, ratios["within a database"])
+    connections[SHARED].close()
+    missed = [said(name, median(ratios[name]), least) for name, least in TARGETS.items()]
+    return int(any(missed))
+
+
+def compare(name: str, source: Any, target: Any, tenant: Any, ratios: list[float]) -> None:
+    """Both ways, and neither stays."""
+    from django_tenantkit.lifecycle.move.transfer import Transfer
+
+    transfer = Transfer(source, target, str(tenant.pk))
+    bare = seconds(lambda: undone(transfer, lambda: copy(transfer)))
+    ours = seconds(lambda: undone(transfer, lambda: transfer.run()))
+    ratios.append(bare / ours)
+    print(f"{name}: bare {bare:.2f} s, compared {ours:.2f} s", flush=True)
+
+
+def copy(transfer: Any) -> None:
+    """The bare statements."""
+    if transfer.target.spot.is_shared:
+        transfer.target.raw.execute("SET CONSTRAINTS ALL DEFERRED")
+    for content, copied in transfer.tables:
+        if content.label in ("benchmarks.Customer", "benchmarks.Invoice"):
+            if transfer.source.raw is transfer.target.raw:
+                transfer.target.raw.execute(copied.insert())
+                continue
+            with transfer.source.raw.cursor() as reader, transfer.target.raw.cursor() as writer:
+                with reader.copy(copied.copy_out()) as rows, writer.copy(copied.copy_in()) as taken:
+                    for row in rows:
+                        taken.write(row)
+    transfer.target.raw.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def undone(transfer: Any, work: Callable[[], object]) -> None:
+    with transfer.target.raw.transaction(force_rollback=True):
+        work()
+
+
+def fill(tenant: Any, rows: int) -> None:
+    from django_tenantkit import tenant_context
+    from tests.benchmarks.models import Customer, Invoice
+
+    with tenant_context(tenant):
+        customer = Customer.objects.create(name="one")
+    table = connection.ops.quote_name(Invoice._meta.db_table)
+    with connection.as_system(), connection.cursor() as cursor:
+        cursor.execute(FILL.format(invoice=table), [tenant.pk, customer.pk, rows])
+        cursor.execute("VACUUM ANALYZE")
+
+
+def keep(source: Any, target: Any, tenant: Any) -> None:
+    """Move the rows, so that they can be moved back."""
+    from django_tenantkit.lifecycle.move.transfer import Transfer
+
+    transfer = Transfer(source, target, str(tenant.pk))
+    with target.raw.transaction():
+        transfer.run()
+    for _, copied in reversed(transfer.tables):
+        source.raw.execute(f"DELETE FROM {copied.source.replace(' AS s', ' s')}")
+        source.raw.execute(f"VACUUM ANALYZE {copied.source.split(' ')[0]}")
+    for content, _ in transfer.tables:
+        target.raw.execute(f"VACUUM ANALYZE {target.path(content.table)}")
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def said(name: str, ratio: float, least: float) -> bool:
+    print(
+        f"{name}, by the speed of the bare statements: {ratio:.2f} (at least {least:.2f}){'  MISSED' if ratio < least else ''}"
+    )
+    return ratio < least
+
+
+if __name__ == "__main__":
+    sys.exit(main())
