@@ -13,14 +13,15 @@ _FORMAT = "(FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')"
 #: The same in bytes that arrive: what contains them is no JSON.
 FORBIDDEN = (b"\x00", b"\x01", b"\x02")
 
-#: The columns of a table in order: name, type, and whether JSON says what is in it without loss.
+#: The columns of a table in order: name, type, and whether JSON says what is in it without loss. JSON itself is not among
+#: them, as its null is another value than SQL's; nor are arrays, which may begin at other places than 1.
 COLUMNS = """
 SELECT attname, format_type(atttypid, atttypmod),
-    coalesce(nullif(typelem, 0), atttypid)::regtype::text = ANY (ARRAY[
+    atttypid::regtype::text = ANY (ARRAY[
         'boolean', 'smallint', 'integer', 'bigint', 'numeric', 'double precision', 'real', 'text', 'character varying',
-        'uuid', 'date', 'timestamp without time zone', 'timestamp with time zone', 'time without time zone', 'jsonb'
-    ]) AND (typcategory <> 'A' OR attndims <= 1)
-FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
+        'uuid', 'date', 'timestamp without time zone', 'timestamp with time zone', 'time without time zone'
+    ])
+FROM pg_attribute
 WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 """
 
