@@ -4,7 +4,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 WORKERS ?= 2
 ARGS ?=
-APART := tests/isolation tests/homes tests/moving
+APART := tests/isolation tests/homes tests/moving tests/archives/test_isolations.py tests/archives/test_round_trip.py
 
 BIN := .venv/bin
 STAMP := .venv/.installed

@@ -273,6 +273,24 @@ def test_i2_security_comes_with_the_tables_and_is_verified(transactional_db):
 
 
 @postgresql
+@pytest.mark.django_db(transaction=True)
+def test_f9_a_tenant_is_exported_as_json_and_imported_as_another(transactional_db, tmp_path, settings):
+    settings.TENANTKIT_ARCHIVE_KEYS = {"testapp.Plan": ["name"], "testapp.Region": ["name"]}
+    acme = Tenant.objects.create(slug="acme", name="Acme")
+    with tenant_context(acme):
+        Customer.objects.create(name="first")
+    call_command("export_tenant", "acme", str(tmp_path / "acme.tar"), stdout=io.StringIO())
+    call_command("import_tenant", str(tmp_path / "acme.tar"), "--as", "copy", stdout=io.StringIO())
+    with tenant_context(Tenant.objects.get(slug="copy")):
+        assert Customer.objects.get().name == "first"
+    with tenant_context(acme):
+        Customer.objects.update(name="changed")
+    call_command("import_tenant", str(tmp_path / "acme.tar"), "--on-conflict", "update", stdout=io.StringIO())
+    with tenant_context(acme):
+        assert Customer.objects.get().name == "first"
+
+
+@postgresql
 def test_i3_defaults_and_triggers_know_the_tenant(acme):
     with tenant_context(acme):
         answer_of_a_default = "SELECT tenantkit.current_tenant()::bigint = tenant_id FROM " + Customer._meta.db_table

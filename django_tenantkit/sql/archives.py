@@ -13,14 +13,15 @@ _FORMAT = "(FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')"
 #: The same in bytes that arrive: what contains them is no JSON.
 FORBIDDEN = (b"\x00", b"\x01", b"\x02")
 
-#: The columns of a table in order: name, type, and whether JSON says what is in it without loss.
+#: The columns of a table in order: name, type, and whether JSON says what is in it without loss. JSON itself is not among
+#: them, as its null is another value than SQL's; nor are arrays, which may begin at other places than 1.
 COLUMNS = """
 SELECT attname, format_type(atttypid, atttypmod),
-    coalesce(nullif(typelem, 0), atttypid)::regtype::text = ANY (ARRAY[
+    atttypid::regtype::text = ANY (ARRAY[
         'boolean', 'smallint', 'integer', 'bigint', 'numeric', 'double precision', 'real', 'text', 'character varying',
-        'uuid', 'date', 'timestamp without time zone', 'timestamp with time zone', 'time without time zone', 'jsonb'
-    ]) AND (typcategory <> 'A' OR attndims <= 1)
-FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
+        'uuid', 'date', 'timestamp without time zone', 'timestamp with time zone', 'time without time zone'
+    ])
+FROM pg_attribute
 WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 """
 
@@ -240,3 +241,92 @@ def hashed(column: str, salt: str, length: int) -> str:
 def fixed(value: object, kind: str) -> str:
     """The expression for the same value in every row, as text that PostgreSQL reads as the column's type."""
     return "NULL" if value is None else f"{literal(str(value))}::{kind}"
+
+
+class Compared(NamedTuple):
+    """A table and the one with its rows as they were: full names, the key's column, the tenant's (or None), the columns
+    with whether they are compared as text, and the tenant's key."""
+
+    now: str
+    was: str
+    key: str
+    tenant: str | None
+    columns: Sequence[tuple[str, bool]]
+    tenant_key: object
+
+    @property
+    def own(self) -> str:
+        """The condition that a row of today is the tenant's."""
+        return "true" if self.tenant is None else f"now.{quoted(self.tenant)} = {literal(str(self.tenant_key))}"
+
+    @property
+    def joined(self) -> str:
+        """The rows of both by key."""
+        key = quoted(self.key)
+        now = f"(SELECT true AS tenantkit_is, * FROM {self.now} AS now WHERE {self.own}) AS now"
+        return f"{now} FULL JOIN (SELECT true AS tenantkit_is, * FROM {self.was}) AS was USING ({key})"
+
+    @property
+    def differing(self) -> str:
+        """The names of the columns that differ."""
+        names = ", ".join(
+            f"CASE WHEN now.{quoted(name)}{cast} IS DISTINCT FROM was.{quoted(name)}{cast} THEN {literal(name)} END"
+            for name, as_text in self.columns
+            for cast in ["::text" if as_text else ""]
+            if name != self.key
+        )
+        return f"array_remove(ARRAY[{names}]::text[], NULL)"
+
+    @property
+    def kind(self) -> str:
+        """What became of a row since."""
+        gone, new = "now.tenantkit_is IS NULL", "was.tenantkit_is IS NULL"
+        return f"CASE WHEN {gone} THEN 'missing' WHEN {new} THEN 'new' ELSE 'changed' END"
+
+
+def past(place: int) -> str:
+    """The name of the table with rows as they were."""
+    return f"pg_temp.tenantkit_past_{place}"
+
+
+def make_past(place: int, rows: str) -> str:
+    """The statement that makes it."""
+    return f"CREATE TEMP TABLE tenantkit_past_{place} ON COMMIT DROP AS {rows}"
+
+
+def count_differences(found: Compared) -> str:
+    """The query for how many rows are missing, new or changed today."""
+    rows = f"SELECT {found.kind} AS kind, {found.differing} AS names FROM {found.joined}"
+    return f"SELECT kind, count(*) FROM ({rows}) AS found WHERE kind <> 'changed' OR names <> '{{}}' GROUP BY kind"
+
+
+def list_differences(found: Compared, most: int) -> str:
+    """The query for those rows: key, what became of it, the columns that differ, the row today and as it was."""
+    return (
+        f"SELECT key, kind, names, today, past FROM (SELECT {quoted(found.key)}::text AS key, {found.kind} AS kind, "
+        f"{found.differing} AS names, to_jsonb(now) - 'tenantkit_is' AS today, to_jsonb(was) - 'tenantkit_is' AS past "
+        f"FROM {found.joined}) AS found WHERE kind <> 'changed' OR names <> '{{}}' ORDER BY kind, key LIMIT {int(most)}"
+    )
+
+
+def delete_new(found: Compared) -> str:
+    """The statement that deletes rows that were not there."""
+    key = quoted(found.key)
+    missing = f"NOT EXISTS (SELECT FROM {found.was} AS was WHERE was.{key} = now.{key})"
+    return f"DELETE FROM {found.now} AS now WHERE {found.own} AND {missing}"
+
+
+def put_back(found: Compared, columns: Iterable[str]) -> str:
+    """The statement that makes rows what they were. `columns` are all that a row has; those that were not there then
+    keep what they have. A row that another tenant has by now is left alone."""
+    names = [quoted(name) for name in columns]
+    listed, values = ", ".join(names), ", ".join(names)
+    own = ""
+    if found.tenant is not None:
+        listed, values = f"{listed}, {quoted(found.tenant)}", f"{values}, {literal(str(found.tenant_key))}"
+        own = f" WHERE {found.own}"
+    changes = ", ".join(f"{quoted(name)} = EXCLUDED.{quoted(name)}" for name, _ in found.columns)
+    return (
+        f"INSERT INTO {found.now} AS now ({listed}) OVERRIDING SYSTEM VALUE SELECT {values} FROM {found.was} "
+        f"ON CONFLICT ({quoted(found.key)}) DO UPDATE SET {changes}{own}"
+    )

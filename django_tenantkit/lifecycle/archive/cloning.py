@@ -14,9 +14,10 @@ from ...models import AbstractTenant, Job, get_tenant_model
 from ...signals import tenant_cloned
 from .. import jobs
 from ..provision import prepare as prepare_provision
+from ..steps import make_place
 from .checking import check
 from .exporting import write_archive
-from .importing import give_place_back, interrupted, load_into, prepare_place, refuse_slug
+from .importing import give_place_back, load_into, refuse_slug
 from .loading import Wish
 from .masking import masks
 from .tables import Ground
@@ -42,8 +43,6 @@ def clone_tenant(
     Raises `ArchiveRefused` with nothing changed: where the slug is taken, or shared rows cannot be named. A process
     that was killed is followed by another call with the same arguments.
     """
-    if (found := interrupted(CLONE, slug)) is not None and found.arguments["source"] == str(tenant.uid):
-        return _run(jobs.take_up(CLONE, found), progress)
     arguments = _arguments(tenant, slug, mask, isolation, database)
     return _run(jobs.begin(CLONE, slug, arguments, partial(refuse_slug, slug)), progress)
 
@@ -133,4 +132,4 @@ def load(job: Job) -> None:
         tenant_cloned.send(sender=type(source), tenant=job.tenant, source=source, job=job)
 
 
-STEPS: dict[str, jobs.Step] = {"prepare_place": prepare_place, "write_file": write_file, "load": load}
+STEPS: dict[str, jobs.Step] = {"make_place": make_place, "write_file": write_file, "load": load}

@@ -33,7 +33,7 @@ FREE = 64 << 20
 _BLOCK = 512
 _READ = 1 << 20
 #: The kinds of entries, in the order in which they come.
-_ORDER = ("manifest", "shared", "records", "data", "checksums", "signature")
+_ORDER = ("manifest", "shared", "data", "records", "checksums", "signature")
 _NAME = re.compile(
     r"(manifest|checksums|signature)\.json|(shared|records|data)/(\w+\.\w+(?:\.\w+)?)/([0-9]{5,7})\.jsonl", re.ASCII
 )

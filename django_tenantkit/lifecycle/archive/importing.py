@@ -9,7 +9,7 @@ from uuid import UUID
 
 from ...context import contained, tenant_context, unscoped
 from ...exceptions import ArchiveRefused, ProvisioningRefused
-from ...models import ENDED, Job, Place, PlaceState, TenantIsolation, TenantStatus, get_tenant_model
+from ...models import Job, Place, PlaceState, TenantIsolation, TenantStatus, get_tenant_model
 from ...signals import tenant_imported, tenant_importing
 from .. import jobs
 from ..claims import refuse_taken
@@ -52,9 +52,6 @@ def import_tenant(
         raise ArchiveRefused(f"On conflict rows are refused or updated, not {on_conflict!r}.")
     file = Path(path).absolute()
     checked = check(file, trust_unsigned=trust_unsigned)
-    found = interrupted(IMPORT, slug or checked.manifest["tenant"]["slug"])
-    if found is not None and found.arguments["sha256"] == checked.digest:
-        return _run(jobs.take_up(IMPORT, found), progress)
     wanted = _wanted(checked, slug, isolation, database)
     arguments = {
         **wanted["arguments"],
@@ -97,12 +94,6 @@ def prepare(
         "rows": rows,
         "seconds": round(sum(rows.values()) / RATE, 1),
     }
-
-
-def interrupted(kind: jobs.Kind, slug: str) -> Job | None:
-    """The job that made the tenant, and whose process was killed before it noted that all was done."""
-    jobs_of = Job.objects.filter(kind=kind.name, slug=slug, tenant__isnull=False, tenant__slug=slug)
-    return jobs_of.exclude(state__in=ENDED).exclude(arguments__is_new=False).first()
 
 
 def _wanted(checked: Checked, slug: str | None, isolation: str | None, database: str | None) -> dict[str, Any]:
@@ -161,13 +152,6 @@ def _run(job: Job, progress: jobs.Progress | None) -> Job:
 _progress: dict[Any, jobs.Progress | None] = {}
 
 
-@jobs.outside_transactions
-def prepare_place(job: Job) -> None:
-    """Make a place for a new tenant where none is ready, as provisioning does."""
-    if job.arguments.get("is_new", True) and lacks_place(job):
-        make_place(job)
-
-
 def load(job: Job) -> None:
     """Make the tenant, if it is new, and load all rows."""
     wanted = job.arguments
@@ -190,7 +174,7 @@ def load_into(job: Job, checked: Checked, wish: Wish, progress: jobs.Progress | 
     _announce(tenant_imported, job)
 
 
-STEPS: dict[str, jobs.Step] = {"prepare_place": prepare_place, "load": load}
+STEPS: dict[str, jobs.Step] = {"make_place": make_place, "load": load}
 
 
 def give_place_back(job: Job) -> None:

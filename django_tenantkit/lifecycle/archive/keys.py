@@ -112,10 +112,18 @@ class Keys:
                     with connection.cursor() as cursor:
                         cursor.execute(sql.PUT_GENERIC, {"generic": GENERIC, "type": key, "kind": kind})
 
+    def columns(self, table: Table, given: Mapping[str, Any]) -> list[str]:
+        """The columns that are written, without the tenant's: those of the archive, and those that have a default."""
+        return [
+            name
+            for name, column in table.columns.items()
+            if name in given["columns"] or column.field.db_default is NOT_PROVIDED
+        ]
+
     def insertion(
-        self, place: int, table: Table, given: Mapping[str, Any], updates: bool, overrides: Mapping[str, str]
-    ) -> str:
-        """The statement that inserts a table's rows, as text."""
+        self, place: int, table: Table, given: Mapping[str, Any], overrides: Mapping[str, str]
+    ) -> sql.Insertion:
+        """How rows of a table come out of its lines."""
         references = {one.column: one for one in table.references}
         generics = {key: kind for kind, key in generic_columns(table.content)}
         insertion = sql.Insertion(table.name, sql.staging(place), table.key, list(given["columns"]))
@@ -138,7 +146,7 @@ class Keys:
                 )
         if table.tenant is not None:
             insertion.add(table.tenant, literal(str(self._key)))
-        return insertion.statement(table.tenant, self._key, updates=updates, leaves_taken=table.part == "records")
+        return insertion
 
     def _kind(self, table: Table, column: Column, reference: Any) -> tuple[str, bool]:
         """Which keys a column holds, if any of those change; and whether each has to be known."""

@@ -111,7 +111,7 @@ class Load:
     def find_keys(self) -> None:
         """Find the rows that the archive names, and new keys where those of its rows are taken."""
         self.keys.make()
-        self._match()
+        self.match()
         for place, (table, _) in enumerate(self.tables.values()):
             taken, own = self.keys.find_taken(place, table, remap=self.wish.remap)
             if taken:
@@ -124,7 +124,8 @@ class Load:
                 )
         self.keys.add_generic(self._kinds())
 
-    def _match(self) -> None:
+    def match(self) -> None:
+        """Find the rows that the archive names."""
         manifest, ground = self.checked.manifest, self.ground
         missing: list[str] = []
         if holds_copies(ground.home.connection):
@@ -179,14 +180,23 @@ class Load:
 
     def _insert(self, place: int, table: Table, given: dict[str, Any]) -> None:
         updates = self.wish.on_conflict == UPDATE or (self.wish.is_new and table.tenant is None)
-        statement = self.keys.insertion(place, table, given, updates, self._overrides(table))
+        insertion = self.keys.insertion(place, table, given, self._overrides(table))
+        left = table.part == "records"
+        statement = insertion.statement(table.tenant, self.ground.tenant.pk, updates=updates, leaves_taken=left)
         with refusals(table.label), table.spot.connection.cursor() as cursor:
             cursor.execute(statement)
             written = cursor.rowcount
-        rows = self.checked.rows().get(table.label, 0)
         self.loaded.rows[table.label] = written
+        left_out = self.lacking(place, table, given, written)
+        if left_out:
+            self.loaded.notes.append(f"{left_out} rows of {table.label} are taken or there, and were left out.")
+
+    def lacking(self, place: int, table: Table, given: dict[str, Any], written: int) -> int:
+        """How many rows of the archive did not arrive: rows about the tenant in tables that all share may be taken.
+        Raises `ArchiveRefused` for others, and for lines that are no rows."""
+        rows = self.checked.rows().get(table.label, 0)
         if written == rows:
-            return
+            return 0
         with table.spot.connection.cursor() as cursor:
             cursor.execute(sql.wrong_lines(place, list(given["columns"])))
             if (wrong := cursor.fetchone()[0]) or table.part == "data":
@@ -196,9 +206,7 @@ class Load:
                     else f"{rows - written} rows of {table.label} refer to shared rows that the archive does not name, "
                     "or are another tenant's."
                 )
-        self.loaded.notes.append(
-            f"{rows - written} rows of {table.label} are taken or there already, and were left out."
-        )
+        return rows - written
 
     def _overrides(self, table: Table) -> dict[str, str]:
         """A domain is proved anew, unless this deployment says that it was."""
