@@ -24,9 +24,6 @@ PATHS = ("RESOLVERS", "ACCESS_POLICY", "PROVISIONING", "DEFAULT_DATA", "PLACEMEN
 RESOLVER = "django_tenantkit.resolvers.Resolver"
 STORE = "django_tenantkit.lifecycle.stores.Store"
 
-#: Settings whose classes inherit one of ours, with that and with the check's id.
-BASES = {"RESOLVERS": (RESOLVER, "tenantkit.E207"), "STORES": (STORE, "tenantkit.E208")}
-
 #: The cases that TENANTKIT_RESPONSES can map.
 CASES = ("unknown", "missing", "malformed", "ambiguous", "denied", "suspended", "maintenance")
 
@@ -112,16 +109,17 @@ def dotted_paths() -> Messages:
         for path in [given] if isinstance(given, str) else given or ():
             if not callable(imported(path)):
                 yield _nowhere(name, path, "a function or class")
-            elif name in BASES and BASES[name][0] not in names(path):
-                base, number = BASES[name]
-                yield Error(
-                    f"{SETTINGS[name].name} names {path!r}, which is no {base.rpartition('.')[2]}.",
-                    hint=f"Let it inherit {base}.",
-                    id=number,
-                )
+            elif name == "RESOLVERS" and RESOLVER not in names(path):
+                yield Error(*_no_child(name, path, RESOLVER), id="tenantkit.E207")
+            elif name == "STORES" and STORE not in names(path):
+                yield Error(*_no_child(name, path, STORE), id="tenantkit.E208")
     urlconf = conf.PUBLIC_URLCONF
     if urlconf is not None and not is_module(urlconf):
         yield _nowhere("PUBLIC_URLCONF", urlconf, "a module")
+
+
+def _no_child(name: str, path: str, base: str) -> tuple[str, str]:
+    return f"{SETTINGS[name].name} names {path!r}, which is no {base.rpartition('.')[2]}.", f"Let it inherit {base}."
 
 
 def _nowhere(name: str, path: str, kind: str) -> CheckMessage:

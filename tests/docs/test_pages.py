@@ -92,6 +92,15 @@ def test_migrating_tenants_goes_as_the_guide_says(project_with_postgresql: Proje
     assert failure(project_with_postgresql, blocks_of(ROOT / "docs" / "howto" / "migrating.md")) == ""
 
 
+OPERATING = ("maintenance", "erasing", "runbook")
+
+
+@pytest.mark.skipif(not embedded.INSTALLED, reason="schemas are PostgreSQL's")
+def test_operating_goes_as_the_guides_say(project_with_postgresql: Project) -> None:
+    pages = [ROOT / "docs" / "howto" / f"{name}.md" for name in OPERATING]
+    assert failure(project_with_postgresql, [block for page in pages for block in blocks_of(page)]) == ""
+
+
 def python_of(page: Path) -> ast.Module:
     """All Python of a how-to page. Its blocks are parts of a project, so they are read and not executed."""
     return ast.parse("\n".join(_PYTHON.findall(page.read_text())))
