@@ -201,7 +201,7 @@ class TenantInsertCompiler(TenantCompiler):
         meta = self.query.get_meta()
         field = self.tables.tenant_fields.get(meta.db_table)
         own = own_field(field, meta.model)
-        check_insert(self.connection, meta.model, field)
+        check_insert(self.connection, meta.model, field, self.query.objs)
         if own is not None:
             self._fill_in(field, own.attname)
         bring_for_insert(self)

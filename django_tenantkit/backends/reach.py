@@ -16,7 +16,7 @@ from django.db.models.sql.constants import INNER
 
 from ..context import Scope, current_scope, describe
 from ..exceptions import AcrossDatabases, TenantkitError, TenantsElsewhere
-from ..isolation.copied import is_whole
+from ..isolation.copied import is_common, is_whole
 from ..isolation.copying import Wanted, bring, holds_copies, is_pushed
 from ..registry import lives_at_home, only_rows
 
@@ -55,6 +55,8 @@ def check_write(connection: Any, table: str, model: type[models.Model], *, creat
         return
     if table == _LEDGER or lives_at_home(model):
         _check_home(connection, current_scope(), model)
+        if connection.group is not None and current_scope().reason is not None and is_common(model):
+            connection.group.writes = True
     elif migrates or (is_system(connection) and holds_copies(connection)):
         raise TenantkitError(
             f"A migration that runs for one tenant writes to {model._meta.label}, which all tenants share; it did so "
@@ -69,10 +71,12 @@ def check_write(connection: Any, table: str, model: type[models.Model], *, creat
         connection.group.writes = True
 
 
-def check_insert(connection: Any, model: type[models.Model], field: Any) -> None:
-    """The same for new rows, and what `check_unscoped` says; `field` is the tenant field of the table."""
+def check_insert(connection: Any, model: type[models.Model], field: Any, objs: Iterable[Any]) -> None:
+    """The same for new rows, and what `check_unscoped` says; `field` is the tenant field of the table. Rows of nobody
+    are made by unscoped code, where row tenants are."""
     check_write(connection, model._meta.db_table, model, creates=True)
-    check_unscoped(connection, current_scope(), [field], creates=True)
+    if field is None or not field.shares_rows_of_nobody or any(obj.__dict__.get(field.attname) for obj in objs):
+        check_unscoped(connection, current_scope(), [field], creates=True)
 
 
 def check_select(compiler: Any, scope: Scope) -> None:

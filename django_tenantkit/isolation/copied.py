@@ -8,7 +8,9 @@ from typing import Any
 
 from django.db import models
 
-from ..registry import lives_at_home
+from ..conf import conf
+from ..registry import lives_at_home, tenant_field
+from ..sql.common import Common
 
 #: Models of which all rows are copied. They are small, and hold nobody's data.
 WHOLE = frozenset({"contenttypes.contenttype"})
@@ -19,6 +21,23 @@ Model = type[models.Model]
 def is_whole(model: Any) -> bool:
     """Whether all rows of the model are copied."""
     return model._meta.label_lower in WHOLE
+
+
+def common_models(source: Iterable[Any]) -> list[Any]:
+    """Of `source` those with rows that belong to no tenant and are for all of them: see `sql/common.py`."""
+    return [model for model in source if _has_table(model) and is_common(model)]
+
+
+def is_common(model: Any) -> bool:
+    """Whether the model's own table has such rows."""
+    field = tenant_field(model)
+    return field is not None and field.shares_rows_of_nobody
+
+
+def common_table(model: Any) -> Common:
+    """Where they are."""
+    meta = model._meta
+    return Common(meta.db_table, conf.ROW_SCHEMA or "public", tenant_field(model).column, meta.pk.column)
 
 
 def shared_references(model: Any) -> Iterator[Any]:

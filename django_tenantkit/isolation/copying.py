@@ -22,8 +22,17 @@ from ..context import tenant_context
 from ..exceptions import TenantkitError
 from ..memory import Memory
 from ..registry import lives_at_home
+from ..sql import common
 from ..sql import copies as sql
-from .copied import copied_models, generic_references, is_whole, shared_references
+from .copied import (
+    common_models,
+    common_table,
+    copied_models,
+    generic_references,
+    is_common,
+    is_whole,
+    shared_references,
+)
 from .entries import HOME_OF, SHARED
 
 logger = logging.getLogger("django_tenantkit")
@@ -191,11 +200,36 @@ def _send(connection: Any, found: dict[Any, dict[str, tuple[str, str]]]) -> None
 
 
 def copy_whole(connection: Any) -> None:
-    """Copy the tables that are copied as a whole: content types."""
-    for model in copied_models(apps.get_models(include_auto_created=True)):
+    """Copy the tables that are copied as a whole, content types, and rows that belong to no tenant."""
+    source = apps.get_models(include_auto_created=True)
+    for model in copied_models(source):
         if is_whole(model):
             _register(connections[SHARED], connection.alias, model, [sql.ALL])
             _replace(connection, model)
+    models_ = common_models(source)
+    for model in models_:
+        _register(connections[SHARED], connection.alias, model, [sql.ALL])
+    _replace_common(connection, models_)
+
+
+def _replace_common(connection: Any, models_: Iterable[Any]) -> None:
+    """Bring the rows of nobody of these models, and the shared ones that they refer to. All together, as they may refer
+    to each other."""
+    found: dict[Any, list[str]] = {}
+    for model in models_:
+        with connections[SHARED].cursor() as cursor:
+            cursor.execute(common.rows(common_table(model)))
+            found[model] = [text for (text,) in cursor.fetchall()]
+    if not found:
+        return
+    wanted = _referenced({model: {text: (text, "") for text in texts} for model, texts in found.items()})
+    bring(connection, wanted)
+    entries = (
+        f'{{"table": {json.dumps(model._meta.db_table)}, "rows": [{",".join(texts)}]}}'
+        for model, texts in found.items()
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tenantkit.receive_common(%s)", [f"[{','.join(entries)}]"])
 
 
 def _replace(connection: Any, model: Any) -> None:
@@ -286,7 +320,10 @@ def copy_again(connection: Any, keys: Iterable[tuple[str, str]]) -> None:
     for table, key in keys:
         if (model := by_table.get(table)) is not None:
             wanted[model].add(key)
+    _replace_common(connection, [model for model in wanted if is_common(model)])
     for model, some in wanted.items():
+        if is_common(model):
+            continue
         if is_whole(model):
             _replace(connection, model)
         else:

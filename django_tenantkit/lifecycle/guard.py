@@ -10,10 +10,11 @@ from django.apps import apps
 from django.db import connections
 
 from ..conf import conf
-from ..isolation.copied import copied_models
+from ..isolation.copied import common_models, common_table, copied_models
 from ..isolation.entries import HOME_OF, allows_databases
 from ..models import Job, Membership, Place, get_domain_model, get_tenant_model
-from ..sql import copies, functions, lookups, own_tables
+from ..registry import only_rows
+from ..sql import common, copies, functions, lookups, own_tables
 from ..sql.roles import Roles, roles_of
 from ..sql.setup import set_up_as_owner
 from .homes import guard_home, make_row_home
@@ -42,6 +43,9 @@ def before_migrate(using: str, **kwargs: Any) -> None:
             for statement in (*functions.STATEMENTS, *functions.privileges(roles_of(connection.settings_dict))):
                 cursor.execute(statement)
             make_row_home(connection, cursor)
+            if not only_rows():
+                for statement in (*common.STATEMENTS, *common.privileges(roles_of(connection.settings_dict))):
+                    cursor.execute(statement)
             if allows_databases():
                 for statement in (*copies.STATEMENTS, *copies.privileges(roles_of(connection.settings_dict))):
                     cursor.execute(statement)
@@ -60,6 +64,8 @@ def after_migrate(using: str, **kwargs: Any) -> None:
         if conf.ROW_SCHEMA:
             guard_home(connection, conf.ROW_SCHEMA)
         apply_signing(connection)
+        if not only_rows():
+            _share_rows_of_nobody(connection)
         if allows_databases() and HOME_OF not in connection.settings_dict:
             _watch_copied(connection)
 
@@ -95,6 +101,19 @@ def _watch_copied(connection: Any) -> None:
             if wanted[0] in existing and wanted not in watched:
                 for statement in copies.watch(*wanted):
                     cursor.execute(statement)
+
+
+def _share_rows_of_nobody(connection: Any) -> None:
+    """Have the database say which tables have rows of nobody, and the main one spread them. As the system."""
+    with connection.cursor() as cursor:
+        existing = connection.introspection.table_names(cursor)
+        source = apps.get_models(include_auto_created=True)
+        tables = [common_table(model) for model in common_models(source) if model._meta.db_table in existing]
+        statements = common.name_tables(tables)
+        if HOME_OF not in connection.settings_dict:
+            statements += [statement for table in tables for statement in common.watch(table)]
+        for statement in statements:
+            cursor.execute(statement)
 
 
 def own_models() -> dict[str, Any]:

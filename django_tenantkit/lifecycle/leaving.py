@@ -20,6 +20,7 @@ from ..exceptions import HomeMissing, TenantkitError
 from ..isolation.copying import push_changes
 from ..isolation.schema import left_name, schema_name
 from ..models import Place, PlaceState, TenantIsolation, TenantStatus
+from ..sql.common import fill
 from ..sql.homes import FIND_HOME, drop_schema, quoted, rename_schema
 from . import databases
 from .alone import alone
@@ -63,6 +64,8 @@ def return_place(tenant: Any, *, dry_run: bool = False) -> Place:
             databases.bring_back(place.uid, place.database)
         else:
             _rename(place, left_name(place.uid), schema_name(place.uid))
+            with _main().cursor() as cursor:
+                cursor.execute(fill(schema_name(place.uid)))
         _note(place, PlaceState.TAKEN)
     if place.isolation == TenantIsolation.DATABASE:
         push_changes()

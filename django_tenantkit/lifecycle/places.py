@@ -14,6 +14,7 @@ from ..exceptions import TenantkitError
 from ..isolation.schema import schema_name
 from ..models import MigrationState, Place, PlaceState, TenantIsolation
 from ..sql import places as sql
+from ..sql.common import fill
 from ..sql.homes import FIND_HOME, quoted
 from . import databases, homes
 from .alone import alone
@@ -75,7 +76,7 @@ def _make(connection: Any, place: Place, ready: bool) -> Place:
             table = connection.ops.quote_name(Place._meta.db_table)
             noted, timed = sql.made(table, place, made.digest)
             with connection.cursor() as cursor:
-                cursor.execute(f"{noted};\n{made.snapshot.script(schema)}\n{timed}")
+                cursor.execute(f"{noted};\n{made.snapshot.script(schema)}\n{fill(schema)};\n{timed}")
     except Exception as error:
         _note_failure(place, error)
         raise
@@ -102,6 +103,8 @@ def _migrate(connection: Any, place: Place, schema: str) -> None:
     began = time.monotonic()
     homes.migrate_home(connection, schema)
     sign_home(connection, schema)
+    with connection.cursor() as cursor:
+        cursor.execute(fill(schema))
     _note(place, homes.applied_in(connection, schema), began)
 
 

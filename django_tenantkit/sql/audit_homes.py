@@ -19,10 +19,10 @@ FULL JOIN (SELECT nspname::text AS schema, has_schema_privilege(%(application)s,
 ORDER BY schema
 """
 
-#: The relations of the schema of row tenants and of all homes: digests of their columns, guard, constraints,
-#: indexes, triggers and privileges, without the name of the schema, so that they are alike where homes are.
-#: References to shared tables are left out: a home has none. With `whole`, those of the database instead, its shared
-#: tables and all references among them.
+#: The relations of the schema of row tenants and of all homes: digests of their columns, guard, constraints, indexes,
+#: triggers (but those of the main tables only) and privileges, without the name of the schema, so that they are alike
+#: where homes are. References to shared tables are left out: a home has none. With `whole`, those of the database
+#: instead, its shared tables and all references among them.
 RELATIONS = """
 SELECT n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind,
     (SELECT md5(string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull), ',' ORDER BY attname))
@@ -44,7 +44,7 @@ SELECT n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS ki
     (SELECT md5(replace(string_agg(concat_ws(' ', pg_get_triggerdef(oid), tgenabled), ';' ORDER BY tgname),
          quote_ident(n.nspname) || '.', ''))
      FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal
-         AND NOT starts_with(tgname, 'tenantkit_fence_')) AS triggers,
+         AND NOT starts_with(tgname, 'tenantkit_fence_') AND NOT starts_with(tgname, 'tenantkit_common')) AS triggers,
     (SELECT md5(string_agg(acl::text, ',' ORDER BY acl::text))
      FROM unnest(coalesce(c.relacl, acldefault('r', c.relowner))) AS acl) AS privileges
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

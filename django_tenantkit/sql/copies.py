@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .common import RECEIVE as RECEIVE_COMMON
 from .homes import quoted
 from .roles import Roles
 from .session import literal
@@ -115,7 +116,7 @@ $$ DELETE FROM tenantkit.changes WHERE id = ANY (ids) $$
 """
 
 #: What both sides need, in order. The schema `tenantkit` is there.
-FUNCTIONS = (RECEIVE, DISMISS, DISMISS_OTHERS, REGISTER, NOTE, PENDING, SETTLE)
+FUNCTIONS = (RECEIVE, DISMISS, DISMISS_OTHERS, REGISTER, NOTE, PENDING, SETTLE, RECEIVE_COMMON)
 STATEMENTS = (TABLES, *FUNCTIONS)
 
 #: The tables whose triggers are whole, and the keys that they note: for each row, after each kind of change (29).
@@ -160,8 +161,8 @@ FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
 WHERE relkind IN ('r', 'p') AND relname <> %s AND relowner = current_user::regrole AND nspname <> 'tenantkit'
 """
 
-#: The databases that have copies of single rows: those with rows of their own.
-USED_HOMES = "SELECT DISTINCT home FROM tenantkit.copies WHERE key <> '*'"
+#: The databases that have copies of single rows: those with rows of their own. Or all of them.
+USED_HOMES = "SELECT DISTINCT home FROM tenantkit.copies WHERE (key <> '*' OR %s) AND NOT starts_with(home, '-')"
 
 #: Nobody is left there.
 FORGET_COPIES = "DELETE FROM tenantkit.copies WHERE key <> '*'; DELETE FROM tenantkit.changes"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
 from django.db import connections
 
+from ...isolation.copied import common_models, common_table
 from ...isolation.copying import forget_known, holds_copies
-from ...sql import copies
+from ...sql import common, copies
 
 _KEPT = "django_migrations"
 
@@ -20,12 +22,22 @@ def empty_homes(main: Any) -> None:
         cursor.execute("SELECT to_regclass('tenantkit.copies') IS NOT NULL")
         if not cursor.fetchone()[0]:
             return
-        cursor.execute(copies.USED_HOMES)
+        cursor.execute(copies.USED_HOMES, [_has_rows_of_nobody(cursor)])
         homes = [home for (home,) in cursor.fetchall()]
         for home in homes:
             _empty(connections[home])
         cursor.execute(copies.FORGET_COPIES)
     forget_known(lambda known: known[0] in homes)
+
+
+def _has_rows_of_nobody(cursor: Any) -> bool:
+    """Whether every database has some of those."""
+    tables = map(common_table, common_models(apps.get_models()))
+    for table in tables:
+        cursor.execute(f"SELECT EXISTS ({common.rows(table)})")
+        if cursor.fetchone()[0]:
+            return True
+    return False
 
 
 def _empty(connection: Any) -> None:

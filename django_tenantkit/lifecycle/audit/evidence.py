@@ -12,8 +12,9 @@ from typing import Any
 import psycopg
 
 from ...isolation.entries import allows_databases
+from ...registry import only_rows
 from ...sql import audit as sql
-from ...sql import copies
+from ...sql import common, copies
 from ...sql.functions import FUNCTIONS
 from ...sql.roles import Roles
 from .databases_evidence import TenantDatabase
@@ -181,6 +182,7 @@ class Evidence:
         as those are."""
         own = [table for table in self.tables if not table.expected.tenant]
         ours = [*FUNCTIONS, *(copies.FUNCTIONS if allows_databases() else ())]
+        ours += () if only_rows() else common.FUNCTIONS
         if not own:
             return functions(ours)
         schema = own[0].name.partition(".")[0]

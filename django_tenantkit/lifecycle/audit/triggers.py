@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ...sql import copies, fence
+from ...sql import common, copies, fence
 from .evidence import Evidence
 from .finding import MIGRATE, NOTICE, WARNING, Check, Finding, ident
 from .guarded import Function, is_same_trigger
@@ -72,8 +72,11 @@ class TriggerForeign(Check):
 
 
 def _notes_copies(row: Any) -> bool:
-    """Whether it is ours on a shared table of which tenants' databases have copies, see `sql/copies.py`."""
-    return bool(row.name == copies.TRIGGER and str(row.function).startswith("tenantkit.note_change"))
+    """Whether it is ours on a table of which homes have copies, see `sql/copies.py` and `sql/common.py`."""
+    function = str(row.function).partition("(")[0]
+    return (row.name, function) == (copies.TRIGGER, "tenantkit.note_change") or (
+        row.name in common.TRIGGERS and function == "tenantkit.spread_common"
+    )
 
 
 def _fences(row: Any) -> bool:

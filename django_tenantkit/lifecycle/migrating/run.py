@@ -11,12 +11,15 @@ from threading import Lock, Thread
 from typing import Any
 from uuid import UUID
 
+from django.apps import apps
 from django.db import Error, models
 from django.db.models.functions import Now
 
 from ...context import contained, logger, tenant_context
 from ...exceptions import HomeMissing, MigratingRefused, TenantkitError
+from ...isolation.copied import common_models
 from ...models import MigrationState, Place, PlaceState, TenantIsolation, get_tenant_model
+from ...sql.common import fill
 from ..homes import applied_in, digest_of
 from .homely import Home, StateMoved, finish, run_step
 from .places import bring_database, reach
@@ -226,6 +229,7 @@ class _Run:
                 plan, asked = self._ask(home), True
             try:
                 _follow(home, plan, replays)
+                _fill_common(home)
                 if finish(home, plan, again=asked) or asked:
                     Place.objects.filter(pk=home.uid).update(migrations=plan.end, error="")
                 return
@@ -262,6 +266,13 @@ class _Run:
         MigrationState.objects.bulk_create(
             [MigrationState(digest=digest, names=names) for digest, names in states.items()], ignore_conflicts=True
         )
+
+
+def _fill_common(home: Home) -> None:
+    """Rows of nobody have values for columns that are new. Nothing where there are none."""
+    if common_models(apps.get_models()):
+        with home.connection.cursor() as cursor:
+            cursor.execute(fill(home.schema))
 
 
 def _follow(home: Home, plan: Plan, replays: bool) -> None:
