@@ -126,7 +126,7 @@ class Settings:
     SCHEMA_LIMIT = Setting(
         1000,
         "How many schemas of tenants one database may have: beyond it connections need much memory, and `pg_dump` of "
-        "the whole database locks. No more are made; TENANTKIT_SERVERS names other databases.",
+        "the whole database locks. No more are made; the next tenants can have databases.",
     )
     SCHEMAS_PER_CONNECTION = Setting(
         100, "After how many tenants' schemas a connection is closed at the end of a request, to free the memory."

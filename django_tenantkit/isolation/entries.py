@@ -24,6 +24,9 @@ SHARED = "tenantkit_shared"
 #: What an entry made here has beside Django's: the uid of the tenant, or "" for a database of many.
 HOME_OF = "HOME_OF"
 
+#: And what says where its server is: the logins of the system and of the operator have HOST and PORT for the main one.
+SERVER_AT = "SERVER_AT"
+
 _ALIAS = re.compile(r"tenantkit_([0-9a-f]{32})(?:_(.+))?", re.DOTALL)
 
 
@@ -102,6 +105,7 @@ def _entry(main: dict[str, Any], server: str, name: str, uid: str) -> dict[str, 
         )
     differing = conf.SERVERS.get(server, {})
     made = {**main, **differing, "ATOMIC_REQUESTS": False, HOME_OF: uid}
+    made[SERVER_AT] = {key: differing[key] for key in ("HOST", "PORT") if key in differing}
     made[ORIGINAL_NAME] = main.get(ORIGINAL_NAME) or main["NAME"]
     if uid or "NAME" not in differing:
         made["NAME"] = name

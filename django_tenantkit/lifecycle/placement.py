@@ -1,6 +1,7 @@
 """On which server a new tenant is put, where its provisioning does not say: policies for TENANTKIT_PLACEMENT.
 
 A policy is a function `policy(isolation, plan)` that returns a name in TENANTKIT_SERVERS, or "" for the main one.
+On other servers tenants live in databases of their own only: for other isolations ours return "".
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections import Counter
 
 from ..conf import conf
 from ..context import unscoped
-from ..models import TenantStatus, get_tenant_model
+from ..models import TenantIsolation, TenantStatus, get_tenant_model
 
 
 def main_server(isolation: str, plan: str) -> str:
@@ -18,7 +19,9 @@ def main_server(isolation: str, plan: str) -> str:
 
 
 def fewest_tenants(isolation: str, plan: str) -> str:
-    """The server with the fewest tenants of that isolation."""
+    """The server with the fewest tenants of that isolation. The main one for tenants without a database."""
+    if isolation != TenantIsolation.DATABASE:
+        return ""
     with unscoped(reason="placement of a new tenant"):
         tenants = get_tenant_model()._default_manager.exclude(status=TenantStatus.ERASED).filter(isolation=isolation)
         found = Counter(tenants.values_list("database", flat=True))
@@ -26,5 +29,6 @@ def fewest_tenants(isolation: str, plan: str) -> str:
 
 
 def by_plan(isolation: str, plan: str) -> str:
-    """The server that TENANTKIT_PLACEMENT_PLANS names for the plan; the main one for other plans."""
-    return conf.PLACEMENT_PLANS.get(plan, "")
+    """The server that TENANTKIT_PLACEMENT_PLANS names for the plan; the main one for other plans, and for tenants
+    without a database."""
+    return "" if isolation != TenantIsolation.DATABASE else conf.PLACEMENT_PLANS.get(plan, "")

@@ -31,7 +31,10 @@ def make_place(isolation: str, server: str = "", uid: UUID | None = None, *, rea
     By the system's login, so outside of transactions. What goes wrong is kept in `Place.error` and raised.
     """
     if isolation == TenantIsolation.ROW or (server and isolation != TenantIsolation.DATABASE):
-        raise TenantkitError(f"No place of the isolation {isolation!r} can be made on {server or 'the main server'}.")
+        raise TenantkitError(
+            f"No place of the isolation {isolation!r} can be made on {server or 'the main server'}. There are schemas "
+            "on the main server, and databases on each."
+        )
     connection: Any = connections[router.db_for_write(Place)]
     with connection.as_system():
         _refuse_too_many(server)
@@ -55,7 +58,7 @@ def _refuse_too_many(server: str) -> None:
     if found >= conf.SCHEMA_LIMIT:
         raise TenantkitError(
             f"There are {found} schemas of tenants on {server or 'the main server'}, as many as TENANTKIT_SCHEMA_LIMIT "
-            "allows. Name another database in TENANTKIT_SERVERS."
+            "allows. Give the next tenants databases, or raise it: see the guide of isolations for what it costs."
         )
 
 

@@ -185,7 +185,7 @@ def _place(isolation: str | None, server: str | None, plan: str) -> dict[str, st
     if server is None:
         policy: Callable[[str, str], str] = import_string(conf.PLACEMENT)
         server = policy(wanted, plan)
-    return {"isolation": wanted, "database": _clean_server(server)}
+    return {"isolation": wanted, "database": _clean_server(server, wanted)}
 
 
 def _clean_isolation(isolation: str | None) -> str:
@@ -203,9 +203,14 @@ def _clean_isolation(isolation: str | None) -> str:
     return isolation
 
 
-def _clean_server(name: str) -> str:
+def _clean_server(name: str, isolation: str) -> str:
     if name and name not in conf.SERVERS:
         raise ProvisioningRefused(f"TENANTKIT_SERVERS has no entry {name!r}. Leave it out for the main database's.")
+    if name and isolation != TenantIsolation.DATABASE:
+        raise ProvisioningRefused(
+            f"On the server {name!r} tenants live in databases of their own only, and this one has the isolation "
+            f'{isolation!r}. Give it "database", or leave the server out.'
+        )
     return name
 
 

@@ -31,6 +31,7 @@ from django_tenantkit.models import Job, JobState, MigrationState, Place, PlaceS
 from django_tenantkit.testing.tenants import make_tenant
 from tests.databases import ISOLATION
 from tests.lifecycle.helpers import Ran
+from tests.operating import operated
 from tests.testapp.models import Customer
 
 pytestmark = pytest.mark.skipif(ISOLATION == "row", reason="runs with TENANTKIT_TEST_ISOLATION=schema")
@@ -136,25 +137,35 @@ class TestSigningUp:
         with pytest.raises(ProvisioningRefused, match="TENANTKIT_SERVERS has no entry 'mars'"):
             provision("acme", isolation="schema", database="mars")
 
+    @pytest.mark.parametrize("isolation", ["row", "schema"])
+    def test_on_another_server_there_are_databases_only(self, settings, isolation):
+        settings.TENANTKIT_SERVERS = {"eu": {}}
+        settings.TENANTKIT_ISOLATIONS = ["row", "schema", "database"]
+        with pytest.raises(ProvisioningRefused, match="in databases of their own only"):
+            provision("acme", isolation=isolation, database="eu")
+
 
 class TestPlacement:
     pytestmark = pytest.mark.django_db
 
     def test_the_fewest_tenants(self, settings):
         settings.TENANTKIT_SERVERS = {"eu": {}, "us": {}}
-        make_tenant("one")
-        make_tenant("two", database="eu")
-        assert placement.fewest_tenants("row", "") == "us"
+        for slug, server in (("one", ""), ("two", "eu")):
+            operated(Tenant.objects.create, slug=slug, isolation="database", database=server)
+        assert [placement.fewest_tenants(isolation, "") for isolation in ("database", "schema")] == ["us", ""]
 
     def test_by_plan(self, settings):
         settings.TENANTKIT_PLACEMENT_PLANS = {"gold": "eu"}
-        assert [placement.by_plan("row", plan) for plan in ("gold", "free")] == ["eu", ""]
+        assert [placement.by_plan("database", plan) for plan in ("gold", "free")] == ["eu", ""]
+        assert placement.by_plan("row", "gold") == ""
 
     def test_the_policy_of_the_settings_is_asked(self, settings):
         settings.TENANTKIT_SERVERS = {"eu": {}}
         settings.TENANTKIT_PLACEMENT = "django_tenantkit.lifecycle.placement.by_plan"
         settings.TENANTKIT_PLACEMENT_PLANS = {"gold": "eu"}
-        ran = Ran("create_tenant", "acme", "--plan", "gold", "--dry-run", "--format", "json")
+        settings.TENANTKIT_ISOLATIONS = ["row", "database"]
+        gold = ("--plan", "gold", "--isolation", "database")
+        ran = Ran("create_tenant", "acme", *gold, "--dry-run", "--format", "json")
         assert ran.json["arguments"]["database"] == "eu"
 
 

@@ -115,11 +115,17 @@ class Project:
         *arguments: str,
         isolations: Sequence[str] = ("row", "schema"),
         tenant_apps: Sequence[str] = (),
+        servers: dict[str, Any] | None = None,
     ) -> subprocess.Popen[str]:
         """A Python process on this project."""
         entry = json.loads(os.environ[databases.HANDED_DOWN]) | {"NAME": connection.settings_dict["NAME"]}
-        given = {"root": str(self.root), "package": self.package, "isolations": list(isolations)}
-        given["tenant_apps"] = list(tenant_apps)
+        given = {
+            "root": str(self.root),
+            "package": self.package,
+            "isolations": list(isolations),
+            "servers": servers or {},
+            "tenant_apps": list(tenant_apps),
+        }
         return subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             env=os.environ

@@ -15,3 +15,4 @@ MIGRATION_MODULES = {"evolving": _GIVEN["package"]}
 TENANTKIT_ISOLATIONS = _GIVEN["isolations"]
 TENANTKIT_ROW_SCHEMA = "rows"
 TENANTKIT_TENANT_APPS = _GIVEN["tenant_apps"]
+TENANTKIT_SERVERS = _GIVEN.get("servers", {})

@@ -21,6 +21,7 @@ from ...caches import at_work_in
 from ...conf import conf
 from ...context import current_scope
 from ...exceptions import TenantkitError
+from ...isolation.entries import SERVER_AT
 from ...sql.homes import set_path
 from ...sql.roles import roles_of
 from .session import Session, session_cursor
@@ -161,7 +162,7 @@ class LoginsMixin(_Wrapper):
         """Django's own, for the login in hand, with cursors that send the context."""
         found = self.settings_dict
         differing = {SYSTEM: conf.SYSTEM_DATABASE, OPERATOR: _operators_login()}.get(self.login) or {}
-        self.settings_dict = {**found, **differing, "NAME": found["NAME"]}
+        self.settings_dict = {**found, **differing, **found.get(SERVER_AT, {}), "NAME": found["NAME"]}
         try:
             params = super().get_connection_params()
         finally:
