@@ -13,8 +13,8 @@ _FORMAT = "(FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')"
 #: The same in bytes that arrive: what contains them is no JSON.
 FORBIDDEN = (b"\x00", b"\x01", b"\x02")
 
-#: The columns of a table in order: name, type, and whether JSON says what is in it without loss. JSON itself is not among
-#: them, as its null is another value than SQL's; nor are arrays, which may begin at other places than 1.
+#: The columns of a table in order: name, type, and whether JSON says what is in it without loss. JSON itself is not
+#: among them, as its null is another value than SQL's; nor are arrays, which may begin at other places than 1.
 COLUMNS = """
 SELECT attname, format_type(atttypid, atttypmod),
     atttypid::regtype::text = ANY (ARRAY[

@@ -92,10 +92,14 @@ def copy(transfer: Any) -> None:
             if transfer.source.raw is transfer.target.raw:
                 transfer.target.raw.execute(copied.insert())
                 continue
-            with transfer.source.raw.cursor() as reader, transfer.target.raw.cursor() as writer:
-                with reader.copy(copied.copy_out()) as rows, writer.copy(copied.copy_in()) as taken:
-                    for row in rows:
-                        taken.write(row)
+            with (
+                transfer.source.raw.cursor() as reader,
+                transfer.target.raw.cursor() as writer,
+                reader.copy(copied.copy_out()) as rows,
+                writer.copy(copied.copy_in()) as taken,
+            ):
+                for row in rows:
+                    taken.write(row)
     transfer.target.raw.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
@@ -137,9 +141,8 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def said(name: str, ratio: float, least: float) -> bool:
-    print(
-        f"{name}, by the speed of the bare statements: {ratio:.2f} (at least {least:.2f}){'  MISSED' if ratio < least else ''}"
-    )
+    missed = "  MISSED" if ratio < least else ""
+    print(f"{name}, by the speed of the bare statements: {ratio:.2f} (at least {least:.2f}){missed}")
     return ratio < least
 
 

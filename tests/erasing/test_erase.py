@@ -54,7 +54,7 @@ def world(request: Any, transactional_db: None) -> Iterator[World]:
     for tenant in (world.acme, world.globex):  # flush leaves what is no row
         with suppress(Exception):
             unfence(tenant)
-        set_fence(tenant, OPEN, Home())
+        set_fence(tenant, OPEN, None)
 
 
 def erased(world: World, **options: Any) -> dict[str, Any]:

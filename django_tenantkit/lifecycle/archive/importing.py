@@ -14,7 +14,7 @@ from ...signals import tenant_imported, tenant_importing
 from .. import jobs
 from ..claims import refuse_taken
 from ..provision import prepare as prepare_provision
-from ..steps import lacks_place, make_place, make_tenant
+from ..steps import make_place, make_tenant
 from ..suspend import change_status
 from .checking import Checked, check
 from .loading import REFUSE, UPDATE, Load, Wish
