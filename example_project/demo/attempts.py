@@ -13,6 +13,7 @@ from example_project.work.models import Project, Task
 from .client import Answer
 from .companies import ACME, COMMON_CUSTOMER, GLOBEX
 from .fill import token_of
+from .moves import moving
 from .site import CUSTOM_DOMAIN
 from .tour import Part, Tour
 
@@ -286,6 +287,7 @@ PARTS: tuple[Part, ...] = (
     in_the_browser,
     operators,
     locked,
+    moving,
 )
 
 

@@ -37,9 +37,11 @@ class Keys:
                     self._find(f"pg_temp.tenantkit_keys_{number}", content, copied)
 
     def refuse(self) -> None:
-        """Raise `MoveRefused` if there are any."""
-        if self.taken:
-            found = ", ".join(f"{rows} of {label}" for label, rows in self.taken.items())
+        """Raise `MoveRefused` if there are any that something could refer to: rows of automatic many-to-many tables
+        get new ones in any case."""
+        seen = [model._meta.label for model in self._maps if not model._meta.auto_created]
+        if seen:
+            found = ", ".join(f"{self.taken[label]} of {label}" for label in seen)
             raise MoveRefused(
                 f"Rows of other tenants have the primary keys of {found} where the tenant moves to. Say --remap, and "
                 "these rows get new keys, with all that refers to them; addresses that contain the old ones end."
