@@ -29,7 +29,7 @@ from tests.databases import ISOLATION, WITH_DATABASES
 from tests.moving.ground import ISOLATIONS, PAIRS, fill, fresh, movers, objects, rows
 from tests.operating import operated
 from tests.presets.models import Rate, Sale
-from tests.testapp.models import Customer, Note, Plan, Product, Tag
+from tests.testapp.models import Category, Customer, Note, Plan, Product, Tag
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -145,6 +145,18 @@ def test_keys_that_are_taken_are_found_before_anything_is_written() -> None:
         assert (rows(tenant), rows(other)) == before
         assert not Job.objects.exists()
         assert fresh(tenant).status == TenantStatus.ACTIVE
+
+
+def test_keys_of_automatic_many_to_many_rows_are_replaced_where_they_are_taken() -> None:
+    with movers("schema", "row") as (tenant, other):
+        same_numbers(tenant, other)
+        for one in (tenant, other):
+            with tenant_context(one):
+                Category.objects.create(name="one").related.add(Category.objects.create(name="other"))
+        job = move(tenant, "row")
+        assert job.result["remapped"] == {"testapp.Category_related": 2}
+        with tenant_context(fresh(tenant)):
+            assert Category.objects.get(name="one").related.get().name == "other"
 
 
 @pytest.mark.parametrize("before", ["schema", "database"])
