@@ -137,6 +137,10 @@ class Settings:
         "For how many seconds a job tries to fence a table of which a tenant is moved, suspended or erased, while "
         "transactions are open that write there. Nobody waits for it meanwhile.",
     )
+    MOVE_RATE: Setting[int | None] = Setting(
+        None,
+        "How many rows a second `move_tenant --online` copies, beside all who work; None: as many as it can.",
+    )
     DATABASE_CONNECTIONS = Setting(
         20, "How many connections to databases of tenants a process may have open. Idle ones are closed for others."
     )

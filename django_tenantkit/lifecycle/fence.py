@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import connections
@@ -51,19 +52,22 @@ def set_fence(tenant: Any, wanted: str, home: Home | None) -> None:
     columns = {content.table: content.tenant.column if content.tenant else "" for content in contents()}
     with tenant_context(None), unscoped(reason=f"fence of {tenant.slug}: {wanted}"), connection.cursor() as cursor:
         cursor.execute(sql.TABLES_IN, [quoted(schema), list(columns)])
-        left = [table for (table,) in cursor.fetchall()]
-        until = time.monotonic() + conf.FENCE_SECONDS
-        while True:
-            left = [
-                table
-                for table in left
-                if not _set(cursor, _name(schema, table), (key, columns[table], wanted, *roles[1:3]))
-            ]
-            if not left:
-                return
-            if time.monotonic() >= until:
-                raise _refusal(cursor, tenant, _name(schema, left[0]))
-            time.sleep(PAUSE * (0.5 + random.random()))
+        calls = {_name(schema, table): (key, columns[table], wanted, *roles[1:3]) for (table,) in cursor.fetchall()}
+        persist(cursor, sql.SET, calls, tenant)
+
+
+def persist(cursor: Any, statement: str, calls: Mapping[str, tuple[Any, ...]], tenant: Any) -> None:
+    """Call a function for each table, by its quoted name and with more arguments, until it has returned true for all
+    of them. It returns false where a lock is not to be had at once. Raises as `fence()` does."""
+    left = list(calls)
+    until = time.monotonic() + conf.FENCE_SECONDS
+    while True:
+        left = [name for name in left if not _set(cursor, statement, name, calls[name])]
+        if not left:
+            return
+        if time.monotonic() >= until:
+            raise _refusal(cursor, tenant, left[0])
+        time.sleep(PAUSE * (0.5 + random.random()))
 
 
 def connection_of(home: Home | None) -> Any:
@@ -80,8 +84,8 @@ def _name(schema: str, table: str) -> str:
     return f"{quoted(schema)}.{quoted(table)}"
 
 
-def _set(cursor: Any, name: str, given: tuple[str, ...]) -> bool:
-    cursor.execute(sql.SET, [name, *given])
+def _set(cursor: Any, statement: str, name: str, given: tuple[Any, ...]) -> bool:
+    cursor.execute(statement, [name, *given])
     return bool(cursor.fetchone()[0])
 
 

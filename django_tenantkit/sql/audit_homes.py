@@ -44,7 +44,7 @@ SELECT n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS ki
     (SELECT md5(replace(string_agg(concat_ws(' ', pg_get_triggerdef(oid), tgenabled), ';' ORDER BY tgname),
          quote_ident(n.nspname) || '.', ''))
      FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal
-         AND NOT starts_with(tgname, 'tenantkit_fence_') AND NOT starts_with(tgname, 'tenantkit_common')) AS triggers,
+         AND NOT tgname ~ '^tenantkit_(fence_|noting_|common)') AS triggers,
     (SELECT md5(string_agg(acl::text, ',' ORDER BY acl::text))
      FROM unnest(coalesce(c.relacl, acldefault('r', c.relowner))) AS acl) AS privileges
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -134,7 +134,8 @@ FENCES = rf"""
 SELECT n.nspname::text AS schema, c.relname::text AS "table", c.oid::regclass::text AS name,
     split_part(encode(t.tgargs, 'escape'), '\000', 1) AS key
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE starts_with(t.tgname, '{PREFIX}') AND t.tgtype & 1 = 0 AND NOT t.tgisinternal
+WHERE NOT t.tgisinternal AND (starts_with(t.tgname, '{PREFIX}') AND t.tgtype & 1 = 0
+    OR starts_with(t.tgname, 'tenantkit_noting_') AND t.tgtype & 4 > 0)
 ORDER BY 1, 2, 4
 """
 

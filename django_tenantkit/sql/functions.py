@@ -6,7 +6,7 @@ acts, as the session protocol told; with no tenant and nobody the first two are 
 
 from __future__ import annotations
 
-from . import fence
+from . import fence, noting
 from .roles import Roles
 from .session import HOME, ROLES, SIGNATURE, TENANT, USER
 
@@ -131,10 +131,11 @@ FUNCTIONS = (
     ADVANCE_SEQUENCE,
     CONTEXT_IS_SIGNED,
     *fence.FUNCTIONS,
+    *noting.FUNCTIONS,
 )
 
 #: All of it, in order.
-STATEMENTS = (SCHEMA, SIGNING_KEYS, *FUNCTIONS)
+STATEMENTS = (SCHEMA, SIGNING_KEYS, noting.TABLE, *FUNCTIONS)
 
 
 def privileges(roles: Roles, quote: str = '"') -> list[str]:
@@ -148,4 +149,5 @@ def privileges(roles: Roles, quote: str = '"') -> list[str]:
         f"GRANT USAGE ON SCHEMA tenantkit TO {names}",
         f"REVOKE ALL ON tenantkit.signing_keys FROM PUBLIC, {names}",
         *fence.privileges(operator),
+        *noting.privileges(names, operator),
     ]

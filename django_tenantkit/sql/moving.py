@@ -143,13 +143,9 @@ def _checksum(columns: Iterable[tuple[str, bool]]) -> str:
     return f"count(*), coalesce(sum(hash_record_extended(ROW({values}), 7)), 0)::text"
 
 
-def own(alias: str, column: str, key: str, *, with_nobodys: bool = False) -> str:
+def own(alias: str, column: str, key: str) -> str:
     """The condition for rows of the tenant with that key; all where there is no column."""
-    if not column:
-        return "true"
-    name = f"{alias}.{quoted(column)}"
-    condition = f"{name} = {literal(key)}"
-    return f"({condition} OR {name} IS NULL)" if with_nobodys else condition
+    return f"{alias}.{quoted(column)} = {literal(key)}" if column else "true"
 
 
 def has_rows(table: str) -> str:
@@ -197,3 +193,15 @@ INSERT INTO {place} (uid, isolation, database, state, migrations, attempts, erro
     drop_after)
 VALUES (%(left)s, 'row', %(server)s, 'leaving', '', 1, '', now(), now(), %(uid)s, %(after)s)
 """
+
+#: How many pages a table has, and about how many rows.
+SIZE = """
+SELECT pg_relation_size(oid) / current_setting('block_size')::int,
+    coalesce((SELECT n_live_tup FROM pg_stat_all_tables WHERE relid = oid), reltuples, 0)::bigint
+FROM pg_class WHERE oid = %s::regclass
+"""
+
+
+def pages(first: int, end: int) -> str:
+    """The condition for rows on some pages of the source."""
+    return f"s.ctid >= '({first},0)'::tid AND s.ctid < '({end},0)'::tid"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ...sql import common, copies, fence
+from ...sql import common, copies, fence, noting
 from .evidence import Evidence
 from .finding import MIGRATE, NOTICE, WARNING, Check, Finding, ident
 from .guarded import Function, is_same_trigger
@@ -80,8 +80,11 @@ def _notes_copies(row: Any) -> bool:
 
 
 def _fences(row: Any) -> bool:
-    """Whether it is part of a fence, see `fences.py`."""
-    return bool(row.name.startswith(fence.PREFIX) and str(row.function).startswith("tenantkit.refuse_fenced"))
+    """Whether it is part of a fence or notes what changes, see `fences.py`."""
+    return bool(
+        (row.name.startswith(fence.PREFIX) and str(row.function).startswith("tenantkit.refuse_fenced"))
+        or (row.name.startswith(noting.PREFIX) and str(row.function).startswith("tenantkit.note_row"))
+    )
 
 
 class TriggerEvent(Check):

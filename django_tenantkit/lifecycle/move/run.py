@@ -35,6 +35,7 @@ from ..suspend import change_status
 from .checking import check_dangling, check_sides, check_source, check_wish
 from .leaving import discard_rows, put_away
 from .making import bring_shared, drop_place, make_place
+from .online import catch_up, copy_all, copy_noted, forget_noted, watch
 from .remapping import Keys
 from .sides import Side, Spot, opened
 from .transfer import Transfer
@@ -47,30 +48,40 @@ SPEED = 150_000
 
 @unscoped(reason="moving a tenant")
 def move(
-    tenant: Any, to: str, database: str = "", *, remap: bool = False, progress: jobs.Progress | None = None
+    tenant: Any,
+    to: str,
+    database: str = "",
+    *,
+    remap: bool = False,
+    online: bool = False,
+    progress: jobs.Progress | None = None,
 ) -> Job:
     """Move `tenant` to the isolation `to`, on the server `database` of TENANTKIT_SERVERS or the main one, and return
     the job; or go on with the unfinished one that has the same arguments. `remap` gives rows new keys whose own are
-    taken there.
+    taken there. `online` copies while the tenant works, and puts it in maintenance for the rest: into a schema or a
+    database only.
 
     Outside of transactions, where the system can log in. Raises `MoveRefused`, with nothing changed, where the tenant
     cannot move there, and `JobFailed` when a step failed: the tenant is then in maintenance until `resume()` or
     `give_up()`.
     """
     isolation_of(to)
-    arguments = {"to": to, "database": database, "remap": remap}
+    arguments = {"to": to, "database": database, "remap": remap, "online": online}
     wanted = Spot(to, database, tenant.uid)
+    if online and wanted.is_shared:
+        raise MoveRefused("--online is for moves into a schema or a database: nobody but the tenant is there yet.")
     if jobs.unfinished(MOVE, tenant.slug, arguments) is None:
         _look(tenant, wanted, remap=remap)
     job = jobs.begin(MOVE, tenant.slug, arguments, lambda: check_wish(tenant, wanted), tenant=tenant)
-    return jobs.run(MOVE, job, STEPS, progress)
+    return jobs.run(MOVE, job, _steps(job), progress)
 
 
 @unscoped(reason="moving a tenant")
 def resume(uid: UUID | str, *, progress: jobs.Progress | None = None) -> Job:
     """Go on with a job by its uid. Raises `MoveRefused` when there is none or another process is at it, and
     `JobFailed`."""
-    return jobs.run(MOVE, jobs.take_up(MOVE, jobs.find(MOVE, uid)), STEPS, progress)
+    job = jobs.take_up(MOVE, jobs.find(MOVE, uid))
+    return jobs.run(MOVE, job, _steps(job), progress)
 
 
 @unscoped(reason="moving a tenant back")
@@ -94,12 +105,12 @@ def way_back(tenant: Any) -> tuple[str, str]:
 
 
 @unscoped(reason="moving a tenant")
-def prepare(tenant: Any, to: str, database: str = "", *, remap: bool = False) -> dict[str, Any]:
+def prepare(tenant: Any, to: str, database: str = "", *, remap: bool = False, online: bool = False) -> dict[str, Any]:
     """What `move()` would do: how many rows, by label, about how many seconds, and what is left to do of an unfinished
     job. Raises what it would raise before it changes something; changes nothing."""
     isolation_of(to)
     wanted = Spot(to, database, tenant.uid)
-    job = jobs.unfinished(MOVE, tenant.slug, {"to": to, "database": database, "remap": remap})
+    job = jobs.unfinished(MOVE, tenant.slug, {"to": to, "database": database, "remap": remap, "online": online})
     done = [] if job is None else job.steps_done
     rows = {} if done else _look(tenant, wanted, remap=remap, counting=True)
     return {
@@ -108,7 +119,7 @@ def prepare(tenant: Any, to: str, database: str = "", *, remap: bool = False) ->
         "job": None if job is None else str(job.uid),
         "rows": rows,
         "seconds": round(sum(rows.values()) / SPEED, 1),
-        "steps": [name for name in STEPS if name not in done],
+        "steps": [name for name in (ONLINE if online else STEPS) if name not in done],
     }
 
 
@@ -126,6 +137,7 @@ def give_up(uid: UUID | str) -> Job:
             f"`move_tenant {job.slug} --rollback`."
         )
     if "from" in job.result:
+        _end_watching(tenant, job)
         unfence(tenant)
         drop_place(_target(job))
     _work_again(tenant, job)
@@ -216,7 +228,10 @@ def move_rows(job: Job) -> None:
 @outside_transactions
 def leave(job: Job) -> None:
     """Put out of reach what the tenant left."""
-    put_away(_tenant(job), _source(job), job.uid)
+    tenant = _tenant(job)
+    if _source(job).isolation != TenantIsolation.DATABASE:  # there it goes with the rest
+        _end_watching(tenant, job)
+    put_away(tenant, _source(job), job.uid)
 
 
 @outside_transactions
@@ -237,6 +252,23 @@ def thaw(job: Job) -> None:
     transaction.on_commit(lambda: forget(tenant), using=router.db_for_write(Job))
 
 
+@outside_transactions
+def note(job: Job) -> None:
+    """Have the old home note what changes, while the tenant works."""
+    watch(_tenant(job), _source(job), wanted=True)
+
+
+@outside_transactions
+def copy_beside(job: Job) -> None:
+    """Copy all rows, and then again those that have changed meanwhile, until few are left."""
+    tenant = _tenant(job)
+    with opened(_source(job), _target(job)) as (_, (source, target)):
+        check_sides(source, target)
+        rows = copy_all(source, target, tenant)
+        rounds = catch_up(source, target, tenant, rows)
+    job.result["online"] = {"rows": rows, "rounds": rounds}
+
+
 STEPS: dict[str, jobs.Step] = {
     "begin": begin,
     "make_place": make,
@@ -249,6 +281,27 @@ STEPS: dict[str, jobs.Step] = {
 }
 
 
+#: The same with `--online`.
+ONLINE: dict[str, jobs.Step] = {
+    "begin": begin,
+    "make_place": make,
+    "note": note,
+    "copy_beside": copy_beside,
+    **{name: step for name, step in STEPS.items() if name not in ("begin", "make_place")},
+}
+
+
+def _steps(job: Job) -> dict[str, jobs.Step]:
+    return ONLINE if job.arguments.get("online") else STEPS
+
+
+def _end_watching(tenant: Any, job: Job) -> None:
+    if job.arguments.get("online"):
+        watch(tenant, _source(job), wanted=False)
+        with opened(_source(job)) as (_, (source,)):
+            forget_noted(source, str(tenant.pk))
+
+
 def _work_again(tenant: Any, job: Job) -> None:
     if job.result.get("status") == TenantStatus.ACTIVE and tenant.status == TenantStatus.MAINTENANCE:
         change_status(tenant, TenantStatus.ACTIVE, [TenantStatus.MAINTENANCE], reason="its move has ended")
@@ -256,6 +309,11 @@ def _work_again(tenant: Any, job: Job) -> None:
 
 def _copy(job: Job, source: Side, target: Side) -> None:
     check_sides(source, target)
+    if job.arguments.get("online"):
+        transfer = Transfer(source, target, str(job.tenant.pk))
+        job.result["online"]["left"] = len(copy_noted(transfer))
+        job.result["tables"] = transfer.finish()
+        return
     keys = Keys(source, target, str(job.tenant.pk))
     if not job.arguments["remap"]:
         keys.refuse()

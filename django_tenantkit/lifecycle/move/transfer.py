@@ -3,16 +3,22 @@ sides; whoever opened them commits."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
+from django.db import connections
 from psycopg import errors
 
 from ...exceptions import MoveRefused
+from ...isolation.copying import copy_whole
+from ...models import TenantIsolation
 from ...sql import moving as sql
+from ...sql.common import fill
 from ...sql.homes import quoted
+from ...sql.noting import keyed
 from ..contents import Content, contents
-from .bare import strip
+from .bare import rouse, strip
 from .sides import Column, Side
 
 #: Told of each table that was copied: its label and how many rows.
@@ -39,25 +45,52 @@ class Transfer:
     def __init__(self, source: Side, target: Side, key: str, changes: dict[str, Change] | None = None) -> None:
         self.source, self.target, self.key = source, target, key
         self.changes = changes or {}
+        self.pace = Pace(None)
         self.tables: list[tuple[Content, sql.Copied]] = [(content, self._copied(content)) for content in contents()]
 
     def run(self, told: Told = lambda label, rows: None) -> dict[str, Any]:
         """Copy and compare. Returns numbers of rows and checksums by label. Raises `MoveRefused` where they are not
         the same on both sides, and what PostgreSQL raises."""
-        for raw in {id(side.raw): side.raw for side in (self.source, self.target)}.values():
-            raw.execute(sql.SETTINGS)
-        again = self._make_room()
+        self.fill(told)
+        return self.finish()
+
+    def fill(self, told: Told = lambda label, rows: None) -> None:
+        """Copy. In a home of its own, triggers do not fire until `finish()`."""
+        self.settle()
+        indexes, references = self._make_room()
         for content, copied in self.tables:
-            told(content.label, self._copy(copied))
-        for statement in again:
+            told(content.label, self.copy(copied))
+        for statement in indexes:
             self.target.raw.execute(statement)
+        self._bring_common()
+        for statement in references:
+            self.target.raw.execute(statement)
+
+    def finish(self) -> dict[str, Any]:
+        """Compare, and make the target one to work with."""
+        self.settle()
+        self._bring_common()
+        self.target.raw.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        if not self.target.spot.is_shared:
+            rouse(self.target)
         found = dict(self._compared())
         self._advance()
-        self.target.raw.execute("SET CONSTRAINTS ALL IMMEDIATE")
         if not self.target.spot.is_shared:
             for content, _ in self.tables:
                 self.target.raw.execute(f"ANALYZE {self.target.path(content.table)}")
         return found
+
+    def settle(self) -> None:
+        """Have values written alike on both sides."""
+        for raw in {id(side.raw): side.raw for side in (self.source, self.target)}.values():
+            raw.execute(sql.SETTINGS)
+
+    def again(self, content: Content, copied: sql.Copied, keys: list[str]) -> tuple[str, sql.Copied]:
+        """The statement that removes the rows with these keys at the target, and what copies them as they are now."""
+        column = quoted(content.key.column)
+        kind = next(one.type for one in self.target.columns[content.table] if one.name == content.key.column)
+        delete = f"DELETE FROM {copied.target} AS t WHERE {keyed(f't.{column}', kind, keys)}"
+        return delete, copied._replace(source=f"{copied.source} AND {keyed(f's.{column}', kind, keys)}")
 
     def counts(self) -> dict[str, int]:
         """How many rows there are at the source, by label."""
@@ -68,12 +101,11 @@ class Transfer:
 
     def _copied(self, content: Content) -> sql.Copied:
         change, column = self.changes.get(content.table, SAME), content.tenant.column if content.tenant else ""
-        alone = not self.target.spot.is_shared
-        where = sql.own("s", column, self.key, with_nobodys=alone)
+        where = sql.own("s", column, self.key)
         return sql.Copied(
             f"{self.source.path(content.table)} AS s{change.joins} WHERE {where}",
             self.target.path(content.table),
-            sql.own("t", column, self.key, with_nobodys=alone),
+            sql.own("t", column, self.key),
             [self._column(one, change) for one in self.source.columns[content.table]],
         )
 
@@ -83,10 +115,20 @@ class Transfer:
         plain = f"s.{quoted(name)}"
         return sql.Column(change.columns.get(name, plain), name, not column.is_hashed)
 
-    def _make_room(self) -> list[str]:
+    def _bring_common(self) -> None:
+        """Rows of nobody are in a home of one tenant as in any other: they do not come from its old one. Whoever
+        writes some waits from the first of these calls on."""
+        spot = self.target.spot
+        if spot.isolation == TenantIsolation.SCHEMA:
+            self.target.raw.execute(fill(spot.schema))
+        elif spot.isolation == TenantIsolation.DATABASE:
+            copy_whole(connections[spot.alias])
+
+    def _make_room(self) -> tuple[list[str], list[str]]:
         """Empty a home that is the tenant's own, and leave its indexes for later: the statements that make them. In
         shared tables there is nothing of the tenant."""
         if not self.target.spot.is_shared:
+            self._bring_common()
             self.target.raw.execute(sql.empty(copied.target for _, copied in self.tables))
             return strip(self.target)
         for content, copied in self.tables:
@@ -97,11 +139,17 @@ class Transfer:
                     "what they are with `check_tenants`, and delete them."
                 )
         self.target.raw.execute("SET CONSTRAINTS ALL DEFERRED")
-        return []
+        return [], []
 
-    def _copy(self, copied: sql.Copied) -> int:
+    def copy(self, copied: sql.Copied) -> int:
+        """Copy the rows of a table, and return how many."""
         if self.source.raw is self.target.raw:
-            return int(self.target.raw.execute(copied.insert()).rowcount)
+            done = 0
+            for part in self._parts(copied):
+                rows = int(self.target.raw.execute(part.insert()).rowcount)
+                self.pace.after(rows)
+                done += rows
+            return done
         try:
             with self.target.raw.transaction():
                 return self._send(copied)
@@ -116,11 +164,23 @@ class Transfer:
             self.target.raw.execute(f"DROP TABLE {copy}")
             return rows
 
+    def _parts(self, copied: sql.Copied) -> Iterator[sql.Copied]:
+        """The rows, all at once or page by page, as the pace asks."""
+        table = copied.source.partition(" AS s")[0]
+        if self.pace.rate is None:
+            yield copied
+            return
+        pages, rows = self.source.ask(sql.SIZE, [table])[0]
+        step = max(1, int(self.pace.rate / 5 * pages / max(rows, 1)))
+        for page in range(0, pages, step):
+            yield copied._replace(source=f"{copied.source} AND {sql.pages(page, page + step)}")
+
     def _send(self, copied: sql.Copied, to: str = "") -> int:
         with self.source.raw.cursor() as reader, self.target.raw.cursor() as writer:
             with reader.copy(copied.copy_out()) as rows, writer.copy(copied.copy_in(to)) as taken:
                 for block in _blocks(rows):
                     taken.write(block)
+                    self.pace.after(block.count(b"\n"))
             return int(writer.rowcount)
 
     def _compared(self) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -147,6 +207,21 @@ class Transfer:
                     last = max([one for one in (last, *(row[0] for row in given)) if one is not None], default=None)
                 if last is not None:
                     self.target.raw.execute(sql.advance(column.sequence, last))
+
+
+class Pace:
+    """So many rows a second and not more; None is as many as can be."""
+
+    def __init__(self, rate: int | None) -> None:
+        self.rate = rate
+        self.done = 0
+        self.began = time.monotonic()
+
+    def after(self, rows: int) -> None:
+        """Wait, where so many rows more came too soon."""
+        self.done += rows
+        if self.rate is not None:
+            time.sleep(max(0.0, self.done / self.rate - (time.monotonic() - self.began)))
 
 
 def _blocks(rows: Iterable[Any]) -> Iterator[bytes]:

@@ -23,6 +23,7 @@ class Command(TenantCommand):
         parser.add_argument("--to", metavar="ISOLATION", help="row, schema or database, of TENANTKIT_ISOLATIONS.")
         parser.add_argument("--database", default="", metavar="NAME", help="A server of TENANTKIT_SERVERS.")
         parser.add_argument("--remap", action="store_true", help="Give rows new keys whose own are taken there.")
+        parser.add_argument("--online", action="store_true", help="Copy while the tenant works.")
         parser.add_argument("--rollback", action="store_true", help="Move it back to where it came from.")
         parser.add_argument("--resume", metavar="JOB", help="Go on with the job of this uid.")
         parser.add_argument("--give-up", metavar="JOB", help="End the job of this uid: the tenant stays where it is.")
@@ -40,13 +41,16 @@ class Command(TenantCommand):
             return self._show(give_up(options["give_up"]))
         if options["resume"]:
             return self._show(resume(options["resume"], progress=self.progress()))
-        tenant, remap = one_tenant(options["slug"]), options["remap"]
+        tenant, remap, online = one_tenant(options["slug"]), options["remap"], options["online"]
+        if online and not options["to"]:
+            raise CommandError("--online is for SLUG --to ISOLATION.", returncode=WRONG_USE)
         if options["dry_run"]:
             to = way_back(tenant) if options["rollback"] else (options["to"], options["database"])
-            return self._show_plan(tenant.slug, prepare(tenant, *to, remap=remap))
+            return self._show_plan(tenant.slug, prepare(tenant, *to, remap=remap, online=online))
         if options["rollback"]:
             return self._show(roll_back(tenant, remap=remap, progress=self.progress()))
-        self._show(move(tenant, options["to"], options["database"], remap=remap, progress=self.progress()))
+        way = {"remap": remap, "online": online, "progress": self.progress()}
+        self._show(move(tenant, options["to"], options["database"], **way))
 
     def _show(self, job: Any) -> None:
         tables = job.result.get("tables", {})
