@@ -12,12 +12,12 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import ProgrammingError, connection, connections, transaction
 
 from django_tenantkit import tenant_context
-from django_tenantkit.exceptions import AcrossDatabases, HomeMissing, TenantUnavailable
+from django_tenantkit.exceptions import AcrossDatabases, CrossTenantReference, HomeMissing, TenantUnavailable
 from django_tenantkit.isolation.copying import push_changes
 from django_tenantkit.isolation.entries import SHARED, database_name
 from django_tenantkit.testing.tenants import make_tenant
 from tests.databases import ISOLATION, WITH_DATABASES
-from tests.testapp.models import Customer, Invoice, Note, Plan, Product, Region
+from tests.testapp.models import Customer, Invoice, Note, Plan, Product, Region, Vip
 
 pytestmark = [
     pytest.mark.django_db,
@@ -71,6 +71,17 @@ class TestWhere:
         for tenant in (*tenants, *reversed(tenants)):
             with tenant_context(tenant):
                 assert [customer.name for customer in Customer.objects.all()] == [tenant.slug]
+
+    @pytest.mark.parametrize("kind", ["row", "schema", "database"])
+    def test_another_tenants_database_is_not_asked(self, acme: Any, kind: str) -> None:
+        """By name, or through an object from there."""
+        with tenant_context(acme):
+            vip = Vip.objects.create(name="first", discount=10)
+        with tenant_context(make_tenant("other", isolation=kind)):
+            for ask in (lambda: raw(acme.home.database, "SELECT 1"), lambda: Note(subject=vip, text="x")):
+                ContentType.objects.clear_cache()
+                with pytest.raises(CrossTenantReference, match="the database of another tenant than the current one"):
+                    ask()
 
     def test_generators_of_three_isolations_take_turns(self, acme: Any, shared: Any) -> None:
         own = make_tenant("own", isolation="schema")

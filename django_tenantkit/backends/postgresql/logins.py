@@ -21,7 +21,7 @@ from ...caches import at_work_in
 from ...conf import conf
 from ...context import current_scope
 from ...exceptions import TenantkitError
-from ...isolation.entries import SERVER_AT
+from ...isolation.entries import HOME_OF, SERVER_AT
 from ...sql.homes import set_path
 from ...sql.roles import roles_of
 from .session import Session, session_cursor
@@ -169,7 +169,8 @@ class LoginsMixin(_Wrapper):
             self.settings_dict = found
         if self.login != SYSTEM:
             params["cursor_factory"] = session_cursor(
-                params["cursor_factory"], Session(roles_of(found), conf.ROW_SCHEMA or "")
+                params["cursor_factory"],
+                Session(roles_of(found), conf.ROW_SCHEMA or "", self.alias if found.get(HOME_OF) else ""),
             )
         return params
 

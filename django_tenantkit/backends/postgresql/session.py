@@ -22,7 +22,8 @@ from psycopg import generators, pq, sql
 from psycopg.client_cursor import ClientCursorMixin
 
 from ...conf import Settings, made_of
-from ...context import Scope, current_scope
+from ...context import Scope, current_scope, describe
+from ...exceptions import CrossTenantReference
 from ...sql.homes import quoted
 from ...sql.roles import Roles
 from ...sql.session import HOME, SIGNATURE, context, search_path, set_local
@@ -52,17 +53,24 @@ Secret = str | list[str] | None
 
 class Session:
     """What the statements of one connection say of their context. Made when it is opened, with the roles and
-    the schema of row tenants that the settings name then."""
+    the schema of row tenants that the settings name then; `database` is its alias if one tenant has it alone."""
 
-    def __init__(self, roles: Roles, row_schema: str = "") -> None:
+    def __init__(self, roles: Roles, row_schema: str = "", database: str = "") -> None:
         self.roles = roles
         self.row_schema = row_schema
+        self.database = database
         #: Whether the adopter's functions are being asked, in the middle of sending a statement.
         self.asking = False
 
     def prefix(self) -> bytes:
-        """The statement that goes in front, for the current scope."""
+        """The statement that goes in front, for the current scope. Raises `CrossTenantReference` where a tenant would
+        ask the database of another one."""
         scope = current_scope()
+        if self.database and scope.key is not None and (scope.home is None or scope.home.database != self.database):
+            raise CrossTenantReference(
+                f"This asks {self.database}, the database of another tenant than the current one, {describe(scope)}: "
+                "what an object from there refers to, for example. Enter its tenant with `tenant_context(...)`."
+            )
         secret, variables = _riding_along()
         acts = scope.guard is None or scope.guard.is_settled()
         known = (self, secret, acts, scope.actor() if acts else _NOBODY)
