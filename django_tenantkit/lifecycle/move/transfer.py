@@ -70,7 +70,6 @@ class Transfer:
         """Compare, and make the target one to work with."""
         self.settle()
         self._bring_common()
-        self.target.raw.execute("SET CONSTRAINTS ALL IMMEDIATE")
         if not self.target.spot.is_shared:
             rouse(self.target)
         found = dict(self._compared())
@@ -123,6 +122,7 @@ class Transfer:
             self.target.raw.execute(fill(spot.schema))
         elif spot.isolation == TenantIsolation.DATABASE:
             copy_whole(connections[spot.alias])
+        self.target.raw.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
     def _make_room(self) -> tuple[list[str], list[str]]:
         """Empty a home that is the tenant's own, and leave its indexes for later: the statements that make them. In

@@ -62,7 +62,8 @@ class Command(TenantCommand):
 
     def _show_plan(self, slug: str, plan: dict[str, Any]) -> None:
         rows = sum(plan["rows"].values())
-        lines = [f"{slug}: from {plan['from']} to {plan['to']}, {rows} rows, about {plan['seconds']} s in maintenance"]
+        how = "beside its work" if "copy_beside" in plan["steps"] else "in maintenance"
+        lines = [f"{slug}: from {plan['from']} to {plan['to']}, {rows} rows, about {plan['seconds']} s {how}"]
         lines += [f"  {label}: {number} rows" for label, number in plan["rows"].items() if number]
         lines += [f"  to do  {step}" for step in plan["steps"]]
         self.show({"dry_run": True, "slug": slug, **plan}, "\n".join(lines))
