@@ -283,6 +283,10 @@ class Settings:
     ARCHIVE_LIMIT = Setting(
         1 << 40, "The size in bytes, once decompressed, beyond which an archive is not read: what the disk can hold."
     )
+    ARCHIVE_FOLDER: Setting[str | None] = Setting(
+        None, "The folder of archives that tenants ask for through the API; None: they cannot."
+    )
+    ARCHIVE_ROLES = Setting(["admin"], "The roles in a tenant that may ask for its archive, and load one.")
     MASKS: Setting[dict[str, Any]] = Setting(
         {},
         "What a masked copy of a tenant has in place of values, by `app.Model.field`: `'null'`, `'hash'`, `{'fixed': "

@@ -22,7 +22,7 @@ postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="archi
 
 @pytest.fixture(autouse=True)
 def keys(settings: Any) -> None:
-    settings.TENANTKIT_ARCHIVE_KEYS = KEYS
+    settings.TENANTKIT_ARCHIVE_KEYS = dict(KEYS)
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def resigned(entries: Entries) -> Entries:
             "name": name,
             "size": len(data),
             "sha256": hashlib.sha256(data).hexdigest(),
-            "rows": data.count(b"\n") if "/" in name else 0,
+            "rows": data.count(b"\n") if name.endswith(".jsonl") else 0,
         }
         for name, data in found
     ]

@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from django_tenantkit import tenant_context, unscoped
 from django_tenantkit.lifecycle.archive.exporting import export_tenant
 from django_tenantkit.lifecycle.archive.importing import import_tenant
 from tests.archives.conftest import postgresql
 from tests.archives.graph import graph
+from tests.databases import ISOLATION
 from tests.isolation.world import World
+from tests.presets.models import Rate, Sale
 
 pytestmark = postgresql
 
@@ -21,6 +24,24 @@ pytestmark = postgresql
 def test_a_new_tenant_has_the_same_rows(two: World, archive: Path) -> None:
     copy = import_tenant(archive, "copy").tenant
     assert graph(copy) == graph(two.acme)
+
+
+@pytest.mark.skipif(ISOLATION != "row", reason="rows of nobody are copied to tenants' homes, see tests/homes")
+def test_rows_of_nobody_are_named(two: World, tmp_path: Path, settings: Any) -> None:
+    settings.TENANTKIT_ARCHIVE_KEYS |= {"presets.Rate": ["name"]}
+    with unscoped(reason="test"):
+        everybodys = Rate.objects.create(tenant=None, name="19 %")
+    with tenant_context(two.acme):
+        own = Rate.objects.create(name="own", parent=everybodys)
+        for rate in (own, everybodys):
+            Sale.objects.create(rate=rate).others.set([own, everybodys])
+    export_tenant(two.acme, tmp_path / "acme.tar")
+    copy = import_tenant(tmp_path / "acme.tar", "copy").tenant
+    with tenant_context(copy):
+        assert {sale.rate.name for sale in Sale.objects.all()} == {"own", "19 %"}
+        assert Sale.objects.get(rate=everybodys).others.filter(pk=everybodys.pk).exists()
+        copied = Rate.objects.get(name="own")
+        assert (copied.parent, copied.pk != own.pk) == (everybodys, True)
 
 
 def test_a_second_export_has_the_same_rows(two: World, archive: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from ...exceptions import ArchiveRefused
 from . import sealing
 from .container import CHECKSUMS, MANIFEST, SIGNATURE, Entry, Opened, read_entries
 from .seals import check_signature
+from .storing import Stored
 from .taking import VERSION
 
 #: Shared rows that an archive may name: each is looked up on its own.
@@ -30,6 +31,7 @@ class Checked:
     manifest: dict[str, Any]
     entries: list[Entry] = field(default_factory=list)
     named: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    stored: Stored = field(default_factory=Stored)
     is_ours: bool = False
 
     @property
@@ -54,16 +56,19 @@ def check(path: Path, *, trust_unsigned: bool = False) -> Checked:
     entries: list[Any] = []
     named: dict[str, list[dict[str, Any]]] = {}
     texts: dict[str, bytes] = {}
+    stored = Stored()
     with opened(path) as found:
         for one in found:
             if one.kind in ("manifest", "checksums", "signature"):
                 texts[one.name] = one.read()
             elif one.kind == "shared":
                 named.setdefault(one.label, []).extend(_named(one, sum(len(rows) for rows in named.values())))
+            elif one.kind == "stores":
+                stored.add(one)
             else:
                 _skim(one)
             entries.append(one.entry)
-    checked = Checked(path, _object(MANIFEST, texts[MANIFEST]), entries, named)
+    checked = Checked(path, _object(MANIFEST, texts[MANIFEST]), entries, named, stored)
     if CHECKSUMS not in texts:
         raise ArchiveRefused("The archive has no checksums.")
     _compare(_object(CHECKSUMS, texts[CHECKSUMS]), checked)
@@ -75,7 +80,17 @@ def check(path: Path, *, trust_unsigned: bool = False) -> Checked:
             "name its key (TENANTKIT_ARCHIVE_SIGNER)."
         )
     _check_shape(checked)
+    stored.check()
     return checked
+
+
+def again(checked: Checked, entries: Iterator[Opened]) -> Iterator[Opened]:
+    """The entries once more, each to be read before the next. Raises `ArchiveRefused` for one that is not what it was
+    when it was checked."""
+    for one, expected in zip(entries, checked.entries, strict=True):
+        yield one
+        if one.entry != expected:
+            raise ArchiveRefused(f"{one.name} changed while it was read. Copy it to where nobody writes.")
 
 
 @contextmanager

@@ -15,15 +15,16 @@ from ...signals import tenant_cloned
 from .. import jobs
 from ..provision import prepare as prepare_provision
 from ..steps import make_place
+from ..stores import stores
 from .checking import check
 from .exporting import write_archive
-from .importing import give_place_back, load_into, refuse_slug
+from .importing import finish, interrupted, load_into, refuse_slug, run_loading
 from .loading import Wish
 from .masking import masks
 from .tables import Ground
 from .taking import count
 
-CLONE = jobs.Kind("clone", "clone_tenant", ArchiveRefused, only_reads=True)
+CLONE = jobs.Kind("clone", "clone_tenant", ArchiveRefused)
 
 
 @unscoped(reason="cloning a tenant", rows_only=True)
@@ -43,6 +44,8 @@ def clone_tenant(
     Raises `ArchiveRefused` with nothing changed: where the slug is taken, or shared rows cannot be named. A process
     that was killed is followed by another call with the same arguments.
     """
+    if (found := interrupted(CLONE, slug)) is not None and found.arguments["source"] == str(tenant.uid):
+        return _run(jobs.take_up(CLONE, found), progress)
     arguments = _arguments(tenant, slug, mask, isolation, database)
     return _run(jobs.begin(CLONE, slug, arguments, partial(refuse_slug, slug)), progress)
 
@@ -89,10 +92,7 @@ def _masked(ground: Ground) -> list[str]:
 def _run(job: Job, progress: jobs.Progress | None) -> Job:
     _progress[job.uid] = progress
     try:
-        return jobs.run(CLONE, job, STEPS)
-    except Exception:
-        give_place_back(job)
-        raise
+        return run_loading(CLONE, job, STEPS)
     finally:
         _file(job).unlink(missing_ok=True)
         del _progress[job.uid]
@@ -120,16 +120,42 @@ def write_file(job: Job) -> None:
     with unscoped(reason=f"copy of a tenant: {job.slug}", rows_only=True):
         ground = Ground(_source(job))
         expressions, functions = masks(ground.tables) if job.arguments["mask"] else ({}, {})
-        write_archive(ground, _file(job), expressions=expressions, masks=functions, progress=_progress.get(job.uid))
+        write_archive(
+            ground, _file(job), files=False, expressions=expressions, masks=functions, progress=_progress.get(job.uid)
+        )
 
 
 def load(job: Job) -> None:
     """Make the copy."""
     with unscoped(reason=f"copy of a tenant: {job.slug}", rows_only=True):
         load_into(job, check(_file(job)), Wish(remap=True), _progress.get(job.uid))
+
+
+@jobs.only_if(lambda job: any(store.takes_part("copy") for store in stores()))
+@jobs.outside_transactions
+def copy_stores(job: Job) -> None:
+    """Have stores give the copy what the original has in them."""
+    with unscoped(reason=f"copy of a tenant: {job.slug}", rows_only=True):
+        source = _source(job)
+    for store in stores():
+        if store.takes_part("copy"):
+            with tenant_context(job.tenant):
+                store.copy(source, job.tenant)
+
+
+def announce(job: Job) -> None:
+    """Let the copy work, and say so."""
+    finish(job)
+    with unscoped(reason=f"copy of a tenant: {job.slug}", rows_only=True):
         source = _source(job)
     with contained("tenant_cloned"), tenant_context(None):
         tenant_cloned.send(sender=type(source), tenant=job.tenant, source=source, job=job)
 
 
-STEPS: dict[str, jobs.Step] = {"make_place": make_place, "write_file": write_file, "load": load}
+STEPS: dict[str, jobs.Step] = {
+    "make_place": make_place,
+    "write_file": write_file,
+    "load": load,
+    "copy_stores": copy_stores,
+    "announce": announce,
+}

@@ -33,9 +33,12 @@ FREE = 64 << 20
 _BLOCK = 512
 _READ = 1 << 20
 #: The kinds of entries, in the order in which they come.
-_ORDER = ("manifest", "shared", "data", "records", "checksums", "signature")
+_ORDER = ("manifest", "shared", "data", "records", "stores", "checksums", "signature")
 _NAME = re.compile(
-    r"(manifest|checksums|signature)\.json|(shared|records|data)/(\w+\.\w+(?:\.\w+)?)/([0-9]{5,7})\.jsonl", re.ASCII
+    r"(manifest|checksums|signature)\.json"
+    r"|(shared|data|records)/(\w+\.\w+(?:\.\w+)?)/([0-9]{5,7})\.jsonl"
+    r"|stores/(\w+(?:\.\w+)+)/(?:[0-9]{7}\.bin|names\.jsonl)",
+    re.ASCII,
 )
 
 
@@ -96,7 +99,7 @@ class Opened:
             yield data
         if any(self._source.exactly(-self.size % _BLOCK)):
             raise ArchiveRefused(f"{self.name} is followed by something that is no entry.")
-        self.entry = Entry(self.name, self.size, digest.hexdigest(), rows if self.label else 0)
+        self.entry = Entry(self.name, self.size, digest.hexdigest(), rows if self.name.endswith(".jsonl") else 0)
 
     def read(self) -> bytes:
         """All of it, for entries that are small."""
@@ -166,4 +169,5 @@ def _open(header: bytes, source: _Counted) -> Opened:
     found = _NAME.fullmatch(info.name)
     if found is None or info.type != tarfile.REGTYPE or not 0 <= info.size <= MAX_ENTRY:
         raise ArchiveRefused(f"The archive has an entry that none has: {info.name[:100]!r}, {info.size} bytes.")
-    return Opened(info.name, found[1] or found[2], found[3] or "", info.size, source)
+    kind, label = found[1] or found[2] or "stores", found[3] or found[5] or ""
+    return Opened(info.name, kind, label, info.size, source)

@@ -100,6 +100,7 @@ def write_archive(
     encrypt: bool = False,
     expressions: dict[str, dict[str, str]] | None = None,
     masks: Mask | None = None,
+    files: bool = True,
     progress: jobs.Progress | None = None,
 ) -> list[Entry]:
     """Write an archive to a file. It has that name when it is complete; what fails leaves nothing. Only its owner
@@ -109,7 +110,9 @@ def write_archive(
         with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb", buffering=1 << 20) as raw:
             stream: IO[bytes] = sealing.cipher().sealing(raw) if encrypt else raw  # type: ignore[assignment]
             compress = file.name.endswith(_COMPRESSED)
-            entries = take(ground, stream, compress=compress, expressions=expressions, masks=masks, progress=progress)
+            entries = take(
+                ground, stream, compress=compress, expressions=expressions, masks=masks, files=files, progress=progress
+            )
             if stream is not raw:
                 stream.close()
             raw.flush()

@@ -8,19 +8,20 @@ from typing import Any
 from uuid import UUID
 
 from ...context import contained, tenant_context, unscoped
-from ...exceptions import ArchiveRefused, ProvisioningRefused
-from ...models import Job, Place, PlaceState, TenantIsolation, TenantStatus, get_tenant_model
+from ...exceptions import ArchiveRefused, JobFailed, ProvisioningRefused
+from ...models import ENDED, Job, JobState, Place, PlaceState, TenantIsolation, TenantStatus, get_tenant_model
 from ...signals import tenant_imported, tenant_importing
 from .. import jobs
 from ..claims import refuse_taken
 from ..provision import prepare as prepare_provision
 from ..steps import make_place, make_tenant
 from ..suspend import change_status
-from .checking import Checked, check
+from .checking import Checked, again, check, opened
 from .loading import REFUSE, UPDATE, Load, Wish
+from .storing import load_stores
 from .tables import Ground
 
-IMPORT = jobs.Kind("import", "import_tenant", ArchiveRefused, only_reads=True)
+IMPORT = jobs.Kind("import", "import_tenant", ArchiveRefused)
 
 #: Rows that are loaded in a second, as far as is known before: for what `--dry-run` says.
 RATE = 80_000
@@ -52,6 +53,9 @@ def import_tenant(
         raise ArchiveRefused(f"On conflict rows are refused or updated, not {on_conflict!r}.")
     file = Path(path).absolute()
     checked = check(file, trust_unsigned=trust_unsigned)
+    found = interrupted(IMPORT, slug or checked.manifest["tenant"]["slug"])
+    if found is not None and found.arguments["sha256"] == checked.digest:
+        return _run(jobs.take_up(IMPORT, found), progress)
     wanted = _wanted(checked, slug, isolation, database)
     arguments = {
         **wanted["arguments"],
@@ -94,6 +98,12 @@ def prepare(
         "rows": rows,
         "seconds": round(sum(rows.values()) / RATE, 1),
     }
+
+
+def interrupted(kind: jobs.Kind, slug: str) -> Job | None:
+    """The job that made the tenant of that slug, and was not finished."""
+    jobs_of = Job.objects.filter(kind=kind.name, slug=slug, tenant__slug=slug)
+    return jobs_of.exclude(state__in=ENDED).exclude(arguments__is_new=False).first()
 
 
 def _wanted(checked: Checked, slug: str | None, isolation: str | None, database: str | None) -> dict[str, Any]:
@@ -140,41 +150,74 @@ def _nothing() -> None: ...
 def _run(job: Job, progress: jobs.Progress | None) -> Job:
     _progress[job.uid] = progress
     try:
-        return jobs.run(IMPORT, job, STEPS)
-    except Exception:
-        give_place_back(job)
-        raise
+        return run_loading(IMPORT, job, STEPS)
     finally:
         del _progress[job.uid]
+
+
+def run_loading(kind: jobs.Kind, job: Job, steps: dict[str, jobs.Step]) -> Job:
+    """Run a job that loads rows. Until its step `load` is done there is nothing to go on with: what fails is raised as
+    it is, and the job given up. What comes after it is resumed."""
+    try:
+        return jobs.run(kind, job, steps)
+    except JobFailed as error:
+        if "load" in Job.objects.get(pk=job.pk).steps_done or error.__cause__ is None:
+            raise
+        Job.objects.filter(pk=job.pk).update(state=JobState.GIVEN_UP)
+        give_place_back(job)
+        raise error.__cause__ from None
 
 
 #: Who is told how far the imports of this process are.
 _progress: dict[Any, jobs.Progress | None] = {}
 
 
+def _checked(job: Job) -> Checked:
+    checked = check(Path(job.arguments["file"]), trust_unsigned=job.arguments["trust_unsigned"])
+    if checked.digest != job.arguments["sha256"]:
+        raise ArchiveRefused(f"The archive {job.arguments['file']} is another one than when this was begun.")
+    return checked
+
+
 def load(job: Job) -> None:
     """Make the tenant, if it is new, and load all rows."""
-    wanted = job.arguments
-    checked = check(Path(wanted["file"]), trust_unsigned=wanted["trust_unsigned"])
-    if checked.digest != wanted["sha256"]:
-        raise ArchiveRefused(f"The archive {wanted['file']} is another one than when this was begun.")
+    checked, wanted = _checked(job), job.arguments
     load_into(job, checked, Wish(wanted["remap"], wanted["on_conflict"], wanted["is_new"]), _progress.get(job.uid))
+    job.result["stores"] = {name: len(found) for name, found in checked.stored.names.items()}
+    job.result["notes"] += [f"{name} is no store here; what it had was left out." for name in checked.stored.unknown()]
 
 
 def load_into(job: Job, checked: Checked, wish: Wish, progress: jobs.Progress | None) -> None:
-    """Load an archive into the tenant of a job, which is made and let work if it is new. In a transaction."""
+    """Load the rows of an archive into the tenant of a job, which is made if it is new. In a transaction."""
     _announce(tenant_importing, job)
     if wish.is_new:
         make_tenant(job)
     with unscoped(reason=f"importing {job.slug}", rows_only=True):
         loaded = Load(checked, Ground(job.tenant), wish, progress).run()
     job.result = {**loaded.described(), "sha256": checked.digest}
-    if wish.is_new:
+
+
+def _has_stores(job: Job) -> bool:
+    return bool(job.result.get("stores"))
+
+
+@jobs.only_if(_has_stores)
+@jobs.outside_transactions
+def load_files(job: Job) -> None:
+    """Hand stores what the archive has for them. Outside of transactions, when the rows are there."""
+    checked = _checked(job)
+    with tenant_context(None), opened(checked.path) as entries:
+        job.result["stores"] = load_stores(job.tenant, checked.stored, again(checked, entries))
+
+
+def finish(job: Job) -> None:
+    """Let a new tenant work, and say so."""
+    if job.arguments.get("is_new", True):
         change_status(job.tenant, TenantStatus.ACTIVE, [TenantStatus.PROVISIONING])
     _announce(tenant_imported, job)
 
 
-STEPS: dict[str, jobs.Step] = {"make_place": make_place, "load": load}
+STEPS: dict[str, jobs.Step] = {"make_place": make_place, "load": load, "load_files": load_files, "finish": finish}
 
 
 def give_place_back(job: Job) -> None:

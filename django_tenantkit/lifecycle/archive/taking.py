@@ -21,6 +21,7 @@ from .container import CHECKSUMS, CHUNK, MANIFEST, SIGNATURE, Entry, Writer
 from .seals import signed
 from .spots import Spot, snapshot
 from .states import applied
+from .storing import write_stores
 from .tables import Ground, Table, generic_columns, kind_of
 
 VERSION = 1
@@ -41,10 +42,11 @@ def take(
     compress: bool = False,
     expressions: Any = None,
     masks: Mask | None = None,
+    files: bool = True,
     progress: Progress | None = None,
 ) -> list[Entry]:
     """Write the archive of a tenant to a stream, and return its entries. Outside of transactions. Raises
-    `ArchiveRefused` where rows that it refers to cannot be named."""
+    `ArchiveRefused` where rows that it refers to cannot be named. With `files` come what stores have of the tenant."""
     with unscoped(reason=f"archive of {source.tenant.slug}", rows_only=True), snapshot(source.home, source.main):
         writer = Writer(stream, compress=compress)
         needed = _needed(source)
@@ -59,6 +61,8 @@ def take(
                 writer.add(f"{table.part}/{table.label}/{number:05}.jsonl", data if mask is None else mask(data), rows)
             if progress is not None:
                 progress(place, len(source.tables), table.label)
+        if files:
+            write_stores(writer, source.tenant)
         listed = _json({"entries": [entry.described() for entry in writer.entries]})
         writer.add(CHECKSUMS, listed)
         writer.add(SIGNATURE, signed(listed))
