@@ -370,6 +370,7 @@ class TestWhatTheLawKeeps:
         settings.TENANTKIT_ERASE_KEEP = {"papers.Account": "contract"}
         erased(world)
         assert Account.objects.count() == Charge.objects.count() == 2
+        assert [path.parent.name for path in files_with(marker("acme"))] == ["contracts"]
 
     def test_what_it_refers_to_has_to_be_kept_too(self, world, settings):
         settings.TENANTKIT_ERASE_KEEP = {"testapp.Invoice": "tax law"}
