@@ -26,9 +26,10 @@ from django_tenantkit.lifecycle.erase.homes import drop_homes
 from django_tenantkit.lifecycle.erase.run import erase, prepare, resume_erasing
 from django_tenantkit.lifecycle.fence import set_fence, unfence
 from django_tenantkit.lifecycle.leaving import leave_place
+from django_tenantkit.lifecycle.move.run import move
 from django_tenantkit.lifecycle.stores import Store
 from django_tenantkit.lifecycle.suspend import suspend
-from django_tenantkit.models import Domain, Job, JobState, Membership, TenantStatus
+from django_tenantkit.models import Domain, Job, JobState, Membership, Place, PlaceState, TenantStatus
 from django_tenantkit.signals import tenant_erased, tenant_erasing
 from django_tenantkit.sql.fence import FENCES, OPEN
 from tests.databases import ISOLATION, WITH_DATABASES
@@ -299,6 +300,33 @@ class TestStaleProcesses:
         erased(world)
         assert files_with(marker("acme")) == []
         assert holding(marker("acme")) == set()
+
+
+@pytest.mark.skipif(ISOLATION == "row", reason="there is nowhere to move to")
+@pytest.mark.parametrize(("first", "then"), [("row", "schema"), ("schema", "row")])
+class TestAfterAMove:
+    @pytest.fixture
+    def moved(self, first: str, then: str, transactional_db: None) -> World:
+        world = World(first)
+        move(world.acme, then)
+        world.acme = reread(world.acme)
+        assert world.acme.isolation == then
+        return world
+
+    def test_what_was_left_goes_too(self, moved, first):
+        certificate = erased(moved)
+        assert holding(marker("acme")) == set()
+        assert certificate["rows"]["testapp.Customer"] == 2
+        assert set(Place.objects.filter(left_by=moved.acme.uid).values_list("state", flat=True)) == {PlaceState.GONE}
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT nspname FROM pg_namespace WHERE nspname ~ '^left_'")
+            assert cursor.fetchall() == []
+
+    def test_and_what_the_law_keeps_stays_where_the_tenant_lives(self, moved, settings):
+        settings.TENANTKIT_ERASE_KEEP = {"papers.Receipt": "tax law"}
+        assert erased(moved)["kept"]["papers.Receipt"]["rows"] == 1
+        [table] = holding(marker("acme"))
+        assert table.startswith("default: t_" if moved.acme.isolation == "schema" else "default: rows.")
 
 
 class Silent(Store):
