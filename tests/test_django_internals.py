@@ -20,6 +20,10 @@ from django.contrib.auth.management import create_permissions
 from django.contrib.contenttypes.fields import GenericRelation
 from django.contrib.contenttypes.management import create_contenttypes
 from django.contrib.contenttypes.models import ContentTypeManager
+from django.contrib.sessions.backends.file import SessionStore as FileSessionStore
+from django.core.cache.backends.db import DatabaseCache
+from django.core.cache.backends.locmem import LocMemCache
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.operations import BaseDatabaseOperations
@@ -255,3 +259,24 @@ def test_connections_are_kept_by_alias_for_each_thread() -> None:
     assert connections._connections.tenantkit_test is made
     del connections["tenantkit_test"]
     assert not hasattr(connections._connections, "tenantkit_test")
+
+
+@pytest.mark.parametrize(
+    ("cache", "names"),
+    [
+        (LocMemCache, ("_delete",)),
+        (RedisCache, ("_cache",)),
+        (FileSessionStore, ("_get_storage_path",)),
+    ],
+)
+def test_caches_and_sessions_can_be_listed_as_erasing_does(cache, names):
+    assert [name for name in names if not hasattr(cache, name)] == []
+
+
+def test_caches_keep_their_keys_where_erasing_looks():
+    local = LocMemCache("internals", {})
+    local.set("a", 1)
+    assert list(local._cache) == [":1:a"]
+    assert local._lock
+    assert DatabaseCache("cached", {})._table == "cached"
+    assert hasattr(RedisCacheClient, "get_client")

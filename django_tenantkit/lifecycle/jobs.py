@@ -99,13 +99,17 @@ def _who() -> str:
 
 def _refuse_second(kind: Kind, tenant: Any) -> None:
     """Raise where another job is unfinished on the tenant: jobs on one tenant follow each other."""
-    other = Job.objects.filter(tenant=tenant).exclude(state__in=ENDED).first() if tenant is not None else None
-    if other is not None:
+    if tenant is not None and (other := unfinished_on(tenant)) is not None:
         command = KINDS[other.kind].command if other.kind in KINDS else other.kind
         raise kind.refused(
             f"The tenant {tenant.slug!r} has an unfinished job, {other.kind} {other.uid}. Go on with it first: "
             f"`{command} --resume {other.uid}`."
         )
+
+
+def unfinished_on(tenant: Any) -> Job | None:
+    """The job that is unfinished on the tenant, of whatever kind, or None."""
+    return Job.objects.filter(tenant=tenant).exclude(state__in=ENDED).first()
 
 
 def _take_up_unfinished(kind: Kind, job: Job, check: Callable[[], None]) -> Job:

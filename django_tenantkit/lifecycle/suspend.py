@@ -1,35 +1,80 @@
-"""Locking tenants and letting them work again. Each function is one transaction, with its signal."""
+"""Locking tenants and letting them work again. A status changes in one transaction, with its signal."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from django.db import router, transaction
+from django.db import connections, router, transaction
 
 from ..context import contained, tenant_context, unscoped
 from ..exceptions import TenantStatusRefused
 from ..models import AbstractTenant, TenantStatus
 from ..signals import tenant_status_changed
+from .fence import fence, unfence
+from .jobs import KINDS, unfinished_on
 
 
-def suspend(tenant: AbstractTenant, *, reason: str = "", dry_run: bool = False) -> AbstractTenant:
-    """Lock the tenant: requests in it get a 403. Its data stay. Raises `TenantStatusRefused` unless it is
-    active or in maintenance."""
+def suspend(tenant: AbstractTenant, *, reason: str = "", dry_run: bool = False, fenced: bool = False) -> AbstractTenant:
+    """Lock the tenant: requests in it get a 403. Its data stay. With `fenced` the database refuses its writes as well,
+    see `lifecycle/fence.py`: also those of processes that still believe it to be at work, and those of jobs that go
+    through all tenants. Raises `TenantStatusRefused` unless it is active or in maintenance."""
     before = [TenantStatus.ACTIVE, TenantStatus.MAINTENANCE]
-    return change_status(tenant, TenantStatus.SUSPENDED, before, reason=reason, dry_run=dry_run)
+    return _lock(tenant, TenantStatus.SUSPENDED, before, reason=reason, dry_run=dry_run, fenced=fenced)
 
 
-def start_maintenance(tenant: AbstractTenant, *, reason: str = "", dry_run: bool = False) -> AbstractTenant:
-    """Lock the tenant for a while: requests in it get a 503 with Retry-After. Raises `TenantStatusRefused`
-    unless it is active."""
-    before = [TenantStatus.ACTIVE]
-    return change_status(tenant, TenantStatus.MAINTENANCE, before, reason=reason, dry_run=dry_run)
+def start_maintenance(
+    tenant: AbstractTenant, *, reason: str = "", dry_run: bool = False, fenced: bool = False
+) -> AbstractTenant:
+    """Lock the tenant for a while: requests in it get a 503 with Retry-After. With `fenced` whom
+    TENANTKIT_MAINTENANCE_BYPASS lets in reads only. Raises `TenantStatusRefused` unless it is active."""
+    return _lock(tenant, TenantStatus.MAINTENANCE, [TenantStatus.ACTIVE], reason=reason, dry_run=dry_run, fenced=fenced)
 
 
 def resume(tenant: AbstractTenant, *, reason: str = "", dry_run: bool = False) -> AbstractTenant:
-    """Let the tenant work again. Raises `TenantStatusRefused` unless it is suspended or in maintenance."""
+    """Let the tenant work again, without a fence. Raises `TenantStatusRefused` unless it is suspended or in
+    maintenance, and for the maintenance of an unfinished job, such as a move: that ends it itself."""
     before = [TenantStatus.SUSPENDED, TenantStatus.MAINTENANCE]
-    return change_status(tenant, TenantStatus.ACTIVE, before, reason=reason, dry_run=dry_run)
+    change_status(tenant, TenantStatus.ACTIVE, before, dry_run=True)
+    if tenant.status == TenantStatus.MAINTENANCE:
+        _refuse_during_job(tenant)
+    if dry_run:
+        return tenant
+    if _has_fences(tenant):
+        unfence(tenant)
+    return change_status(tenant, TenantStatus.ACTIVE, before, reason=reason)
+
+
+def _lock(
+    tenant: AbstractTenant,
+    new: TenantStatus,
+    before: Collection[TenantStatus],
+    *,
+    reason: str,
+    dry_run: bool,
+    fenced: bool,
+) -> AbstractTenant:
+    if fenced and not _has_fences(tenant):
+        raise TenantStatusRefused("Fences are PostgreSQL's. Leave `fenced` out.")
+    change_status(tenant, new, before, reason=reason, dry_run=dry_run)
+    if fenced and not dry_run:
+        fence(tenant)
+    return tenant
+
+
+def _refuse_during_job(tenant: AbstractTenant) -> None:
+    """A tenant in the middle of a move would work again at one home while its rows are on their way to another."""
+    with unscoped(reason=f"status of {tenant.slug}"):
+        job = unfinished_on(tenant)
+    kind = None if job is None else KINDS.get(job.kind)
+    if job is not None and (kind is None or not kind.only_reads):
+        raise TenantStatusRefused(
+            f"The tenant {tenant.slug!r} has an unfinished job, {job.kind} {job.uid}, which says when it works "
+            f"again. Go on with it: `{job.kind if kind is None else kind.command} --resume {job.uid}`."
+        )
+
+
+def _has_fences(tenant: AbstractTenant) -> bool:
+    return connections[router.db_for_write(type(tenant))].vendor == "postgresql"
 
 
 def change_status(
@@ -53,6 +98,7 @@ def change_status(
                 f"The tenant {tenant.slug!r} is {old}; only one that is {' or '.join(before)} can become {new}."
             )
         if dry_run:
+            tenant.status = old
             return tenant
         row.status = new
         row.save(update_fields=["status"])

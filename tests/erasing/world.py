@@ -49,7 +49,8 @@ class World:
         tenant = make_tenant(slug, isolation=isolation, name=f"{mark} Ltd", plan=mark, settings={"theme": mark})
         domain = f"{mark}.org"
         operated(Domain.objects.create, tenant=tenant, domain=domain, verified_at="2026-01-01T00:00:00Z")
-        account = Account.objects.create(tenant=tenant, holder=mark)
+        contract = default_storage.save(f"contracts/{mark}.txt", ContentFile(mark.encode()))
+        account = Account.objects.create(tenant=tenant, holder=mark, contract=contract)
         Charge.objects.create(account=account, text=mark)
         done = {"state": JobState.DONE, "arguments": {"email": mark}, "error": mark, "domain": domain}
         operated(Job.objects.create, kind="provision", slug=slug, tenant=tenant, **done)

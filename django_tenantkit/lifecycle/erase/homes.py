@@ -32,9 +32,16 @@ def homes_of(tenant: Any) -> list[str]:
     return found + [f"database on {server or main_alias()}" for server in _servers_with_database(tenant)]
 
 
+def left_homes_of(tenant: Any) -> list[str]:
+    """What the tenant left when it moved and that is not dropped yet, in words."""
+    left = Place.objects.filter(left_by=tenant.uid).exclude(state=PlaceState.GONE)
+    return [f"{place.isolation} {place.uid}, left when it moved" for place in left]
+
+
 def fence_off(tenant: Any) -> None:
     """See to it that nobody writes rows of the tenant any more, whatever a process believes. A home that was put away
-    is brought back first: its rows say which files there are."""
+    is brought back first: its rows say which files there are. What it left when it moved goes at once: its rows are
+    another time where it lives now, and would be counted twice."""
     if not _has_fences():
         return
     place = Place.objects.filter(pk=tenant.uid, isolation=tenant.isolation).first()
@@ -42,6 +49,7 @@ def fence_off(tenant: Any) -> None:
         return_place(tenant)
     with suppress(HomeMissing):
         fence(tenant)
+    drop_at_once(tenant)
 
 
 def lift_fences(tenant: Any, since: datetime) -> None:
@@ -60,7 +68,6 @@ def drop_homes(tenant: Any) -> None:
         main: Any = connections[main_alias()]
         if main.vendor != "postgresql":
             return
-        drop_at_once(tenant)
         with main.as_system(), alone(main, tenant.uid):
             for tables in own_tables(tenant.uid):
                 if is_home_schema(tables.schema):

@@ -21,7 +21,7 @@ from ...sql.homes import quoted
 from ..contents import contents
 from ..reach import Tables, main_alias, servers
 from ..stores import stores
-from .homes import homes_of
+from .homes import homes_of, left_homes_of
 from .keeping import is_kept, keeps_rows
 from .rows import count_erased
 from .shared import count_naming, uncertain_pointers
@@ -43,6 +43,7 @@ def search(tenant: Any, domains: list[str], *, in_texts: bool = True) -> Found:
     found = Found()
     found.remains += [f"{number} rows of {label}" for label, number in count_erased(tenant).items()]
     found.remains += [f"{number} rows of {label}" for label, number in count_naming(tenant).items()]
+    found.remains += left_homes_of(tenant)
     if not keeps_rows():
         found.remains += homes_of(tenant)
     found.unsearched += uncertain_pointers()
@@ -125,13 +126,14 @@ def _leaving_out(tables: Tables, table: str, tenant: Any) -> tuple[str, list[Any
         return "true", []
     if (column := own[table]) is None:
         return ("false" if tenant.uid.hex in tables.schema else "true"), []
-    value = tenant.uid if table == Place._meta.db_table else tenant.pk
-    return f"t.{quoted(column)} IS DISTINCT FROM %s", [value]
+    if table == Place._meta.db_table:
+        return "t.uid <> %s AND t.left_by IS DISTINCT FROM %s", [tenant.uid, tenant.uid]
+    return f"t.{quoted(column)} IS DISTINCT FROM %s", [tenant.pk]
 
 
 def _own(tenants: Any) -> list[tuple[Any, str | None]]:
     return [
         *((model, model._meta.pk.column) for model in (tenants, *tenants._meta.all_parents)),
-        (Place, Place._meta.pk.column),
+        (Place, "uid"),
         (Job, Job._meta.get_field("tenant").column),
     ]

@@ -11,7 +11,7 @@ from django.utils.dateparse import parse_datetime
 
 from ...context import tenant_context, unscoped
 from ...exceptions import TenantRemains
-from ...models import Job, TenantStatus
+from ...models import Job, TenantIsolation, TenantStatus
 from ...signals import tenant_erased, tenant_erasing
 from .. import jobs
 from ..reach import own_tables, shared_tables
@@ -163,7 +163,10 @@ def search_left(job: Job) -> None:
 
 @jobs.outside_transactions
 def lift(job: Job) -> None:
-    """Take the fences away where other tenants are: nobody is left to keep out."""
+    """Take the fences away where other tenants are: nobody is left to keep out. A home of the tenant's own keeps its
+    fence for good, or is no more."""
+    if job.result["isolation"] != TenantIsolation.ROW:
+        return
     with operator():
         lift_fences(job.tenant, parse_datetime(job.result["since"]) or timezone.now())
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.apps import apps
 from django.core.files.storage import default_storage
-from django.db import models
+from django.db import connections, models
 
 from ...conf import conf
 from ...context import tenant_context
@@ -21,7 +21,7 @@ from ...models import Place, PlaceState
 from ...registry import lives_at_home
 from ...sql import erasing as sql
 from ...sql.homes import quoted
-from ..contents import Content, contents
+from ..contents import Content, contents, records
 from ..reach import Tables, main_alias, own_tables, shared_tables
 from ..stores import Store
 
@@ -63,6 +63,11 @@ def file_fields(fields: Iterable[Any]) -> list[Any]:
 
 def _named_by(tenant: Any) -> Iterator[tuple[Any, set[str]]]:
     """The names of files in the rows of the tenant that are not kept, some at a time, wherever those rows are."""
+    for model, condition in _about(tenant):
+        for field in file_fields(model._meta.local_concrete_fields):
+            names = set(model._base_manager.filter(**condition).values_list(field.attname, flat=True))
+            if names := {name for name in names if name}:
+                yield field, names
     found = [(content, fields) for content in contents() if (fields := file_fields(content.fields))]
     for tables in (*shared_tables(), *own_tables(tenant.uid)) if found else ():
         existing = tables.existing()
@@ -135,8 +140,29 @@ def _others(tenant: Any) -> Iterator[Other]:
     for model in apps.get_models(include_auto_created=True):
         meta: Any = model._meta
         if meta.managed and not meta.proxy and not meta.swapped and not lives_at_home(model):
+            condition, arguments = _leaving_out(tenant, model)
             for field in file_fields(meta.local_concrete_fields):
-                yield main, meta.db_table, field, "1 = 1", []
+                yield main, meta.db_table, field, condition, arguments
+
+
+def _about(tenant: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """The shared models that are about the tenant and are not kept, each with what chooses its rows."""
+    kind: Any = type(tenant)
+    yield from ((model, {"pk": tenant.pk}) for model in (kind, *kind._meta.all_parents))
+    for model, field in records():
+        if model._meta.label not in conf.ERASE_KEEP:
+            yield model, {field.name: tenant}
+
+
+def _leaving_out(tenant: Any, model: Any) -> tuple[str, list[Any]]:
+    """A condition that leaves out the rows of a shared model that are about the tenant."""
+    chosen = next((condition for about, condition in _about(tenant) if about is model), None)
+    if chosen is None:
+        return "1 = 1", []
+    field = model._meta.pk if "pk" in chosen else model._meta.get_field(next(iter(chosen)))
+    column = quoted(field.column)
+    value = _prepared(field, tenant.pk, connections[main_alias()])
+    return f"({column} IS NULL OR {column} <> %s)", [value]
 
 
 def _homes() -> Iterator[tuple[UUID | None, Tables]]:

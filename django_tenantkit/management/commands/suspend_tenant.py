@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -19,5 +20,8 @@ class Command(StatusCommand):
         super().add_options(parser)
         parser.add_argument("--maintenance", action="store_true", help="Only for a while: a 503 with Retry-After.")
 
+        parser.add_argument("--fence", action="store_true", help="Have the database refuse its writes, by whomever.")
+
     def work(self, options: dict[str, Any]) -> None:
-        self.change(start_maintenance if options["maintenance"] else suspend, options)
+        function = start_maintenance if options["maintenance"] else suspend
+        self.change(partial(function, fenced=options["fence"]), options)

@@ -30,6 +30,7 @@ class Account(models.Model):
 
     tenant = TenantReference(on_delete=models.CASCADE, related_name="accounts")
     holder = models.CharField(max_length=100)
+    contract = models.FileField(upload_to="contracts", blank=True)
 
 
 class Charge(models.Model):
