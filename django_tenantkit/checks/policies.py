@@ -53,8 +53,8 @@ def _policy(model: Model, tenant: Any, policy: TenantPolicy) -> Messages:
         )
     if policy.shares_rows_of_nobody and not only_rows() and isinstance(model._meta.pk, models.AutoField):
         yield Error(
-            f"{model._meta.label} has {type(policy).__name__} and keys that are counted. Each home counts its own rows, "
-            "and rows of everybody have the same key in all homes: sooner or later a tenant's row has it already.",
+            f"{model._meta.label} has {type(policy).__name__} and keys that are counted. Each home counts its own, and "
+            "rows of everybody have the same key in all homes: sooner or later a tenant's row has it already.",
             hint="Leave the key of TenantModel, a UUID.",
             obj=model,
             id="tenantkit.E046",
