@@ -150,6 +150,11 @@ class Settings:
     DATABASE_LIMIT: Setting[int | None] = Setting(
         None, "The CONNECTION LIMIT that a tenant's database is made with, for all processes together; None: no limit."
     )
+    DATABASE_LIMITS: Setting[dict[str, int]] = Setting(
+        {},
+        "The same by plan, in place of that: `{'large': 50, 'small': 5}`. `fill_pool` gives it to the databases of "
+        "tenants, also when their plan has changed.",
+    )
 
     BASE_DOMAIN: Setting[str | list[str]] = Setting(
         "localhost",

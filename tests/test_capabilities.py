@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -17,9 +18,12 @@ from django.test import Client, override_settings
 from django.urls import path
 
 from django_tenantkit import get_current_tenant, require_tenant, tenant_context, unscoped
+from django_tenantkit.backends.postgresql.budget import budget
 from django_tenantkit.constraints import RoleRows, UserRows
 from django_tenantkit.decorators import tenant_required
-from django_tenantkit.exceptions import NoCurrentTenant
+from django_tenantkit.exceptions import NoCurrentTenant, TenantUnavailable
+from django_tenantkit.isolation import ISOLATIONS
+from django_tenantkit.lifecycle.limits import limit_of
 from django_tenantkit.lifecycle.provision import provision
 from django_tenantkit.models import Domain, Job, Membership, Tenant, TenantStatus
 from django_tenantkit.testing.cases import TenantTestCase
@@ -261,6 +265,60 @@ def test_i1_every_row_has_a_tenant_and_references_contain_it(db):
     )
     assert any("(tenant_id, customer_id) REFERENCES" in key for (key,) in keys)
     assert nullable == []
+
+
+def test_f4_rows_schemas_and_databases_in_one_deployment():
+    """Each of these runs has the whole suite of isolation; the last ones have two or three kinds in one process."""
+    assert set(ISOLATIONS) == {"row", "schema", "database"}
+    assert {"schema", "database", "mixed"} <= set(KINDS)
+    ci = (PAGES.parent.parent / ".ci" / "run").read_text()
+    makefile = (PAGES.parent.parent / "Makefile").read_text()
+    assert "make test-isolations" in ci
+    assert "TENANTKIT_TEST_ISOLATION=mixed" in makefile
+
+
+class Open:
+    """An open connection."""
+
+    closed = False
+
+
+class Wrapper:
+    """A connection to a tenant's database, as the budget sees it."""
+
+    def __init__(self, group: dict[str, Wrapper], used: int, *, busy: bool = False) -> None:
+        self.group, self.used, self.busy = SimpleNamespace(homes=group), used, busy
+        self.physical = Open()
+        self.connection: Open | None = self.physical
+        budget.count(self.physical)
+        group[str(used)] = self
+
+    def is_idle(self) -> bool:
+        return not self.busy
+
+    def close(self) -> None:
+        self.physical.closed, self.connection = True, None
+
+
+def test_f6_connections_to_tenants_databases_are_pooled_and_idle_ones_closed(settings):
+    settings.TENANTKIT_DATABASE_CONNECTIONS, settings.TENANTKIT_DATABASE_WAIT = budget.open() + 3, 0
+    group: dict[str, Wrapper] = {}
+    first, second, third = (Wrapper(group, used, busy=used == 1) for used in (1, 2, 3))
+    asking = SimpleNamespace(group=SimpleNamespace(homes=group))
+    with budget.room(asking):
+        assert [one.physical.closed for one in (first, second, third)] == [False, True, False]
+    third.busy = True
+    fourth = Wrapper(group, 4, busy=True)
+    with pytest.raises(TenantUnavailable, match="TENANTKIT_DATABASE_CONNECTIONS"), budget.room(asking):
+        pytest.fail("there is no room")
+    for one in (first, third, fourth):
+        one.close()
+
+
+def test_f13_large_tenants_may_have_more_connections_than_small_ones(settings):
+    settings.TENANTKIT_DATABASE_LIMITS = {"large": 50, "small": 5}
+    settings.TENANTKIT_DATABASE_LIMIT = 20
+    assert [limit_of(plan) for plan in ("large", "small", "")] == [50, 5, 20]
 
 
 @postgresql

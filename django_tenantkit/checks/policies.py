@@ -6,16 +6,16 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import FieldDoesNotExist
-from django.db import connections, router
+from django.db import connections, models, router
 
 from ..policies import Row, TenantPolicy
-from ..registry import tenant_field
+from ..registry import only_rows, tenant_field
 from .common import TAG, AppConfigs, Messages, Model, label, run_on_models
 
 
 @register(TAG, Tags.models)
 def check_policies(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    """E041 to W045."""
+    """E041 to E046."""
     return run_on_models(app_configs, declared_policies)
 
 
@@ -50,6 +50,14 @@ def _policy(model: Model, tenant: Any, policy: TenantPolicy) -> Messages:
             hint=f"Write {tenant.name} = TenantField(null=True).",
             obj=model,
             id="tenantkit.E044",
+        )
+    if policy.shares_rows_of_nobody and not only_rows() and isinstance(model._meta.pk, models.AutoField):
+        yield Error(
+            f"{model._meta.label} has {type(policy).__name__} and keys that are counted. Each home counts its own, and "
+            "rows of everybody have the same key in all homes: sooner or later a tenant's row has it already.",
+            hint="Leave the key of TenantModel, a UUID.",
+            obj=model,
+            id="tenantkit.E046",
         )
     for alias in connections:
         if not router.allow_migrate_model(alias, model):

@@ -13,6 +13,7 @@ from ..context import unscoped
 from ..exceptions import JobFailed
 from ..models import Job, JobState, Place, PlaceState
 from .leaving import drop_if_over, left_places
+from .limits import apply_limits
 from .places import make_place
 from .provision import PROVISION, resume
 
@@ -22,13 +23,15 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass
 class Filled:
-    """What was done: tenants that waited for a place, places that were made, places that were dropped; and what
-    failed, jobs by slug and places that were to be dropped, with what was said."""
+    """What was done: tenants that waited for a place, places that were made, places that were dropped; what
+    failed, jobs by slug and places that were to be dropped, with what was said; and tenants whose databases got the
+    connection limit of their plan."""
 
     tenants: list[str] = field(default_factory=list)
     places: list[Place] = field(default_factory=list)
     dropped: list[Place] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    limited: list[str] = field(default_factory=list)
 
 
 def wanted() -> list[str]:
@@ -64,6 +67,7 @@ def fill_pool(progress: Progress | None = None) -> Filled:
             done.places.append(make_place(isolation))
             if progress is not None:
                 progress(number, len(missing), isolation)
+    done.limited = apply_limits()
     for uid in left_places():
         try:
             place = drop_if_over(uid)

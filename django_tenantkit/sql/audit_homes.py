@@ -116,8 +116,8 @@ WHERE c.relkind IN ('r', 'p') AND g.grantee <> c.relowner
 GROUP BY 1, 2 ORDER BY 1, 2
 """
 
-#: Of a shared table the keys and digests of rows: of all, or of some.
+#: Of a table with copies the keys and digests of rows: of all, or of some.
 COPIES = """
 SELECT {label} AS name, {key}::text AS key, md5(to_jsonb(t)::text) AS digest
-FROM public.{table} AS t WHERE %(keys)s::text[] IS NULL OR {key}::text = ANY (%(keys)s)
+FROM {table} AS t WHERE {condition} AND (%(keys)s::text[] IS NULL OR {key}::text = ANY (%(keys)s))
 """

@@ -14,6 +14,9 @@ THERE = "SELECT datname FROM pg_database WHERE datname = ANY (%s) ORDER BY datna
 #: Those whose names begin so.
 NAMED = "SELECT datname FROM pg_database WHERE starts_with(datname, %s) ORDER BY datname"
 
+#: The limits of some databases, -1 for none.
+LIMITS = "SELECT datname, datconnlimit FROM pg_database WHERE datname = ANY (%s)"
+
 #: End the sessions of a database that the role in hand may end, and wait for their ends, five seconds each.
 END_SESSIONS = """
 SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s AND pg_has_role(usesysid, 'USAGE')
@@ -52,6 +55,13 @@ def rename(name: str, new: str) -> sql.Composed:
 def allow_connections(name: str, *, allow: bool) -> sql.Composed:
     """The statement that opens or shuts a database."""
     return sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format(sql.Identifier(name), sql.Literal(allow))
+
+
+def limit(name: str, number: int | None) -> sql.Composed:
+    """The statement that gives a database another limit; None: no limit."""
+    return sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}").format(
+        sql.Identifier(name), sql.Literal(-1 if number is None else number)
+    )
 
 
 def act_as(role: str) -> sql.Composed:

@@ -225,6 +225,16 @@ def test_the_audit_finds_nothing_wrong_with_them(db: None) -> None:
     assert audit_databases(chosen()).findings == ()
 
 
+def test_one_that_differs_in_a_database_is_found_and_put_right(db: None) -> None:
+    tenant = make_tenant("acme", isolation="database")
+    create("first")
+    by_system(tenant.home.database, "UPDATE rows.presets_rate SET name = 'forged' WHERE tenant_id IS NULL")
+    found = audit_databases(chosen()).findings
+    assert [(one.tenant, one.id, one.object) for one in found] == [("acme", "copy.stale", "rows.presets_rate")]
+    push_copies(again=True)
+    assert (audit_databases(chosen()).findings, names(tenant)) == ((), ["first"])
+
+
 def test_the_main_database_notes_which_have_them(db: None) -> None:
     make_tenant("acme", isolation="database")
     with connections[SHARED].as_system(), connections[SHARED].cursor() as cursor:

@@ -63,6 +63,16 @@ def test_what_is_no_fault_is_not_reported(shape):
     assert found_ids() == set()
 
 
+COUNTED = {"tenant": TenantField(null=True), "id": models.BigAutoField(primary_key=True)}
+
+
+@pytest.mark.parametrize(("isolations", "found"), [(["row"], set()), (["row", "schema"], {"E046"})])
+def test_rows_of_everybody_with_counted_keys_need_one_home(isolations, found, settings):
+    settings.TENANTKIT_ISOLATIONS = isolations
+    declaring(GlobalRows(), **COUNTED)
+    assert found_ids() == found
+
+
 @pytest.mark.parametrize("shape", SAYING_MORE)
 def test_a_policy_that_says_more_than_the_tenant_needs_postgresql(shape):
     SAYING_MORE[shape]()

@@ -231,7 +231,7 @@ class CopyStale(Check):
             return
         for table, keys in evidence.database.stale(evidence.reader):
             yield self.found(
-                f"public.{table}",
+                table,
                 f"{len(keys)} rows of {table} are not what the main database has: {', '.join(keys[:5])}.",
                 PUSH,
                 rows=tuple({"key": key} for key in keys[:5]),

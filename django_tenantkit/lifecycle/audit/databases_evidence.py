@@ -7,8 +7,10 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from django.apps import apps
+
 from ...conf import conf
-from ...isolation.copied import is_whole
+from ...isolation.copied import common_models, common_table, is_whole
 from ...sql import audit_homes as sql
 from ...sql.homes import PLACE_OF, quoted
 from ...sql.session import literal
@@ -78,26 +80,34 @@ class TenantDatabase:
         return sorted(row.name for row in evidence.reader.rows(text)) if text else []
 
     def stale(self, reader: Reader) -> Iterator[tuple[str, list[str]]]:
-        """The shared tables with copies that are not what the main database has, and their keys. Copied tables of
-        the deployment are compared a few thousand rows at a time."""
+        """The tables with copies that are not what the main database has, and their keys. What is not copied as a whole
+        is compared a few thousand rows at a time."""
         there = self.relations(reader)
-        for table, model in sorted(self.main.shared.items()):
-            ours, theirs = there.get(("public", table)), self.main.relations.get(("public", table))
+        for schema, table, model, whole, condition in self._copied():
+            ours, theirs = there.get((schema, table)), self.main.relations.get((schema, table))
             if ours is None or theirs is None or ours.columns != theirs.columns:
                 continue  # which is a finding of its own
-            statement = sql.COPIES.format(
-                label=literal(table), table=quoted(table), key=quoted(model._meta.pk.column or "")
-            )
+            name = f"{quoted(schema)}.{quoted(table)}"
+            key = quoted(model._meta.pk.column)
+            statement = sql.COPIES.format(label=literal(table), table=name, key=key, condition=condition)
             copies = _digests(reader, statement, None)
-            keys = None if is_whole(model) else sorted(copies)
-            if keys is None:
+            originals: dict[str, str] = {}
+            if whole:
                 originals = _digests(self.main.reader, statement, None)
             else:
-                originals = {}
+                keys = sorted(copies)
                 for start in range(0, len(keys), BATCH):
                     originals |= _digests(self.main.reader, statement, keys[start : start + BATCH])
-            if differing := sorted(key for key, _ in copies.items() ^ originals.items()):
-                yield table, sorted(set(differing))
+            if differing := {key for key, _ in copies.items() ^ originals.items()}:
+                yield f"{schema}.{table}", sorted(differing)
+
+    def _copied(self) -> Iterator[tuple[str, str, Any, bool, str]]:
+        """What copies there are: schema, table and model, whether of all rows, and of which."""
+        for table, model in sorted(self.main.shared.items()):
+            yield "public", table, model, is_whole(model), "true"
+        for model in common_models(apps.get_models(include_auto_created=True)):
+            at = common_table(model)
+            yield at.schema, at.name, model, True, f"{quoted(at.tenant_column)} IS NULL"
 
     @staticmethod
     def relations(reader: Reader) -> dict[Named, Any]:

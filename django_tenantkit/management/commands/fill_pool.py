@@ -29,6 +29,7 @@ class Command(TenantCommand):
             "places": [described(place) for place in done.places],
             "dropped": [described(place) for place in done.dropped],
             "failed": done.failed,
+            "limited": done.limited,
         }
         self.show(
             data,
