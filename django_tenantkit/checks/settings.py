@@ -19,7 +19,17 @@ from .common import TAG, Messages, imported, is_module, names
 SETTINGS = {name: value for name, value in vars(Settings).items() if isinstance(value, Setting)}
 
 #: Settings whose values are dotted paths of functions or classes.
-PATHS = ("RESOLVERS", "ACCESS_POLICY", "PROVISIONING", "DEFAULT_DATA", "PLACEMENT", "STORES", "MAINTENANCE_BYPASS")
+PATHS = (
+    "RESOLVERS",
+    "ACCESS_POLICY",
+    "PROVISIONING",
+    "DEFAULT_DATA",
+    "PLACEMENT",
+    "STORES",
+    "MAINTENANCE_BYPASS",
+    "ARCHIVE_SIGNER",
+    "ARCHIVE_CIPHER",
+)
 
 RESOLVER = "django_tenantkit.resolvers.Resolver"
 STORE = "django_tenantkit.lifecycle.stores.Store"
