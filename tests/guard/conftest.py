@@ -9,7 +9,7 @@ from django.db import connection
 
 from tests.guard.audited import Audited, audited
 from tests.guard.migrating import Project
-from tests.isolation.world import World
+from tests.isolation.world import World, kinds_of_test
 
 
 @pytest.fixture
@@ -33,6 +33,15 @@ def project(transactional_db: None) -> Iterator[Project]:
 def two(db):
     """A world of two tenants, both with rows."""
     world = World()
+    world.add_globex()
+    return world
+
+
+@pytest.fixture
+def on_one_connection(db):
+    """Both with rows, and whatever a connection has in common: in shared tables where they would have databases."""
+    kinds = kinds_of_test()
+    world = World(("row", "row") if "database" in kinds else kinds)
     world.add_globex()
     return world
 

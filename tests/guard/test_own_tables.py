@@ -17,6 +17,11 @@ TABLES = {Tenant: "id", Domain: "tenant_id", Membership: "tenant_id", Job: "tena
 
 
 @pytest.fixture
+def two(on_one_connection):
+    return on_one_connection
+
+
+@pytest.fixture
 def rows(two):
     """A row of each table for both tenants."""
     user = get_user_model().objects.create(username="ann")

@@ -27,6 +27,11 @@ ACTOR = "SELECT current_setting('tenantkit.user', true), current_setting('tenant
 
 
 @pytest.fixture
+def two(on_one_connection):
+    return on_one_connection
+
+
+@pytest.fixture
 def roles():
     return roles_of(connection.settings_dict)
 

@@ -24,6 +24,11 @@ def ask(query: str, params=None) -> list[tuple]:
 
 
 @pytest.fixture
+def two(on_one_connection):
+    return on_one_connection
+
+
+@pytest.fixture
 def neighbour():
     """Another connection of the application's login, on which another tenant's request might run."""
     connection.ensure_connection()
