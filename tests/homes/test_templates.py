@@ -14,7 +14,7 @@ from django.db import OperationalError, connections
 from django_tenantkit import tenant_context
 from django_tenantkit.fields import uuid7
 from django_tenantkit.isolation.entries import SHARED, database_alias
-from django_tenantkit.lifecycle import databases, places, templates
+from django_tenantkit.lifecycle import databases, templates
 from django_tenantkit.lifecycle.audit.run import chosen
 from django_tenantkit.lifecycle.audit.tenants import audit_databases
 from django_tenantkit.lifecycle.places import make_place
@@ -58,7 +58,7 @@ def catalog(uid: UUID, schema: str) -> list[str]:
 def test_a_copy_is_what_migrations_make(made: list[UUID]) -> None:
     made += [uuid7(), uuid7()]
     make_place("database", uid=made[0])
-    with patch.object(places, "template_for", return_value=""):
+    with patch.object(templates, "template_for", return_value=""):
         make_place("database", uid=made[1])
     for schema in ("rows", "public", "tenantkit"):
         one, other = (catalog(uid, schema) for uid in made)

@@ -34,8 +34,10 @@ def without_prefix(error: psycopg.Error, ahead: bytes, statement: bytes, roles: 
 def not_at_home(error: psycopg.Error, scope: Scope) -> TenantUnavailable | None:
     """The error for a tenant whose rows are out of reach where this process looks for them, if that is what `error`
     says. It may have moved: what the process knows of it is forgotten."""
-    found = _fenced(error, scope) or missing_home(error, scope) or _sent_away(error, scope)
-    if found is not None and scope.tenant is not None:
+    found = _fenced(error, scope) or missing_home(error, scope)
+    # A tenant that leaves its database ends the sessions there. To Django that is a lost connection.
+    ended = isinstance(error, errors.AdminShutdown)
+    if scope.tenant is not None and (found is not None or ended):
         forget(scope.tenant)
     return found
 
@@ -47,16 +49,6 @@ def _fenced(error: psycopg.Error, scope: Scope) -> TenantUnavailable | None:
     return TenantUnavailable(
         f"{error.diag.message_primary} This was about rows of {whose}, which is being moved, suspended or erased, or "
         "lives elsewhere by now. Nothing was written. Look the tenant up again, and retry."
-    )
-
-
-def _sent_away(error: psycopg.Error, scope: Scope) -> TenantUnavailable | None:
-    """A tenant that leaves its database ends all sessions there."""
-    if not isinstance(error, errors.AdminShutdown) or scope.home is None or not scope.home.database:
-        return None
-    return TenantUnavailable(
-        f"The connection to the database of the tenant {getattr(scope.tenant, 'slug', '?')!r} was ended by an "
-        "administrator, as it is when a tenant leaves its database. Look the tenant up again, and retry."
     )
 
 
