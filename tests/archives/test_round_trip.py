@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connections, transaction
 
 from django_tenantkit import tenant_context, unscoped
+from django_tenantkit.exceptions import ArchiveRefused
+from django_tenantkit.lifecycle.archive import taking
 from django_tenantkit.lifecycle.archive.exporting import export_tenant
 from django_tenantkit.lifecycle.archive.importing import import_tenant
 from tests.archives.conftest import postgresql
@@ -17,6 +21,7 @@ from tests.archives.graph import graph
 from tests.databases import ISOLATION
 from tests.isolation.world import World
 from tests.presets.models import Rate, Sale
+from tests.testapp.models import Tag
 
 pytestmark = postgresql
 
@@ -58,6 +63,34 @@ def rows_in(file: Path) -> dict[str, int]:
         if entry["name"].startswith("data/"):
             counted[entry["name"]] = entry["rows"]
     return counted
+
+
+def test_an_export_in_a_transaction_is_refused_and_leaves_nothing(two: World, tmp_path: Path) -> None:
+    with transaction.atomic(), pytest.raises(ArchiveRefused, match=r"Leave atomic\(\)"):
+        export_tenant(two.acme, tmp_path / "acme.tar")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_written_meanwhile_is_not_in_it(two: World, tmp_path: Path, monkeypatch: Any) -> None:
+    before, found = graph(two.acme), taking._manifest
+
+    def write_and_go_on(*given: Any) -> Any:
+        with ThreadPoolExecutor(1) as other:
+            other.submit(in_thread, two.acme).result()
+        return found(*given)
+
+    monkeypatch.setattr(taking, "_manifest", write_and_go_on)
+    export_tenant(two.acme, tmp_path / "acme.tar")
+    copy = import_tenant(tmp_path / "acme.tar", "copy").tenant
+    assert graph(copy) == before != graph(two.acme)
+
+
+def in_thread(tenant: Any) -> None:
+    try:
+        with tenant_context(tenant):
+            Tag.objects.create(label="meanwhile")
+    finally:
+        connections.close_all()
 
 
 @pytest.mark.parametrize("name", ["acme.tar", "acme.tar.gz"])

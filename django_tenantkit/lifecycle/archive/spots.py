@@ -59,6 +59,10 @@ def snapshot(*spots: Spot) -> Iterator[None]:
     with ExitStack() as opened:
         for alias in dict.fromkeys(spot.alias for spot in spots):
             connection: Any = connections[alias]
+            if connection.in_atomic_block and alias == spots[0].alias:
+                raise ArchiveRefused(
+                    "An archive shows one moment, which began before this transaction. Leave atomic()."
+                )
             if not connection.in_atomic_block:  # a tenant's database joins the main one's transaction
                 opened.enter_context(transaction.atomic(using=alias))
             with connection.cursor() as cursor:
