@@ -85,10 +85,10 @@ class World:
             Folder.objects.bulk_create([paper.folder])
             paper.save()
         with tenant_context(None):
-            kind = ContentType.objects.get_for_model(Customer)
-            LogEntry.objects.create(
-                user=user, content_type=kind, object_id=str(customer.pk), object_repr=mark, action_flag=CHANGE
-            )
+            for row in (customer, tenant, Domain.objects.get(tenant=tenant)):
+                kind = ContentType.objects.get_for_model(row)
+                about = {"content_type": kind, "object_id": str(row.pk), "object_repr": mark}
+                LogEntry.objects.create(user=user, action_flag=CHANGE, **about)
 
 
 def all_rows(databases: bool = True) -> Iterator[tuple[str, str]]:

@@ -110,9 +110,11 @@ def resume_erasing(uid: UUID | str, *, now: bool = False, progress: jobs.Progres
 
 @_by_operator()
 def erase_due(report: Callable[[Job], None] | None = None) -> dict[str, str]:
-    """Erase all tenants whose grace is over. One that fails keeps no other from it; what they said, by slug."""
+    """Erase all tenants whose grace is over, and go on where that failed before. One that fails keeps no other from it;
+    what they said, by slug."""
     failed = {}
-    for job in Job.objects.filter(kind=ERASE.name, state=JobState.WAITING).order_by("created_at"):
+    states = [JobState.WAITING, JobState.FAILED]
+    for job in Job.objects.filter(kind=ERASE.name, state__in=states).order_by("created_at"):
         if (end := until(job)) is not None and end <= timezone.now():
             try:
                 done = resume_erasing(job.uid)

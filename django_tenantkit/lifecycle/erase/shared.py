@@ -49,9 +49,13 @@ def count_naming(tenant: Any) -> dict[str, int]:
 
 
 def delete_naming(tenant: Any) -> None:
-    """Delete those rows, with the shared rows that go with them."""
+    """Delete those rows, with the shared rows that go with them, and with what the admin's log says of them and of the
+    tenant itself."""
+    pairs = list(_pairs())
+    _delete_by_pairs(pairs, type(tenant), [tenant.pk])
     for model, field in naming():
         while rows := list(model._base_manager.filter(**{field.name: tenant})[:BATCH]):
+            _delete_by_pairs(pairs, model, [row.pk for row in rows])
             _delete(rows)
 
 
@@ -72,7 +76,7 @@ def delete_pointers(tenant: Any) -> None:
             concerned = (pairs and is_certain(content)) or content.model in targets
             if content.table in existing and concerned and (content.tenant is not None or not tables.is_shared):
                 for keys in _keys(tables, content, tenant):
-                    _delete_by_pairs(pairs if is_certain(content) else [], content, keys)
+                    _delete_by_pairs(pairs if is_certain(content) else [], content.model, keys)
                     _delete_by_fields([one for one in fields if _leads_to(one[1], content)], keys)
 
 
@@ -135,14 +139,13 @@ def _keys(tables: Tables, content: Content, tenant: Any) -> Iterator[list[Any]]:
         last = found[-1]
 
 
-def _delete_by_pairs(pairs: list[Pair], content: Content, keys: list[Any]) -> None:
+def _delete_by_pairs(pairs: list[Pair], about: Any, keys: list[Any]) -> None:
     for model, kind, key in pairs:
         types = kind.remote_field.model._base_manager
-        labels = [content.model, *content.model.__subclasses__()]
-        for label in labels:
-            meta = label._meta
+        for one in (about, *about.__subclasses__()):
+            meta = one._meta
             for number in types.filter(app_label=meta.app_label, model=meta.model_name).values_list("pk", flat=True):
-                wanted = {kind.attname: number, f"{key.attname}__in": [key.to_python(str(one)) for one in keys]}
+                wanted = {kind.attname: number, f"{key.attname}__in": [key.to_python(str(value)) for value in keys]}
                 _delete(list(model._base_manager.filter(**wanted)))
 
 

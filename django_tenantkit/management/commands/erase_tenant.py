@@ -10,7 +10,8 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from ...lifecycle.erase.certificate import is_whole
-from ...lifecycle.erase.run import Plan, erase, erase_due, half_erased, prepare, resume_erasing, until
+from ...lifecycle.erase.run import ERASE, Plan, erase, erase_due, half_erased, prepare, resume_erasing, until
+from ...lifecycle.jobs import find
 from ...models import Job, JobState
 from ..base import SOME_FAILED, WRONG_USE, TenantCommand, one_tenant
 
@@ -75,7 +76,7 @@ class Command(TenantCommand):
 
     def _resume(self, options: dict[str, Any]) -> None:
         if options["dry_run"]:
-            job = Job.objects.get(pk=options["resume"])
+            job = find(ERASE, options["resume"])
             return self.show(
                 {"dry_run": True, "done": job.steps_done}, f"{job.slug}: done {', '.join(job.steps_done)}."
             )
