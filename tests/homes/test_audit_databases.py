@@ -345,6 +345,15 @@ def _isolated(tenant: Any, isolation: str) -> str:
     return f"UPDATE django_tenantkit_tenant SET isolation = '{isolation}' WHERE id = {tenant.pk}"
 
 
+#: What `migrate_tenants --guard` puts right.
+REPAIRED = (
+    "a function of ours is another",
+    "the application writes copies",
+    "a tenant's table takes copies",
+    "a migration is on record that the place does not know",
+)
+
+
 class TestCommand:
     def test_it_looks_into_the_main_database_and_all_others(self, acme: Any) -> None:
         with planted(acme.home.database, f"ALTER TABLE {NOTE} DISABLE ROW LEVEL SECURITY", _ENABLE):
@@ -366,12 +375,23 @@ class TestCommand:
         ran = Ran("check_tenants", "--tenant", "nobody")
         assert (ran.code, "There is no tenant 'nobody'" in ran.complaint) == (2, True)
 
-    def test_what_is_to_be_migrated_is_that_tenant(self, acme: Any) -> None:
-        with planted(
-            acme.home.database, "ALTER TABLE testapp_region RENAME TO gone", "ALTER TABLE gone RENAME TO testapp_region"
-        ):
-            findings = audit_databases(chosen(["database.incomplete"])).findings
-        assert [finding.cure for finding in findings] == ["manage.py migrate_tenants --tenant acme"]
+    @pytest.mark.parametrize("name", REPAIRED)
+    def test_the_guard_is_made_whole_by_one_command(self, acme: Any, name: str) -> None:
+        app = application()
+        fault, undo, _ = FAULTS[name]
+        by_system(acme.home.database, fault.replace("{app}", app))
+        try:
+            assert Ran("migrate_tenants", "--tenant", "acme", "--guard").out == "Guarded 1 databases.\n"
+            assert found() == []
+        finally:
+            by_system(acme.home.database, undo.replace("{app}", app))
+            Ran("migrate_tenants", "--tenant", "acme", "--guard")
+
+    def test_which_a_finding_names(self, acme: Any) -> None:
+        fault, undo, _ = FAULTS["a function of ours is another"]
+        with planted(acme.home.database, fault, undo):
+            findings = audit_databases(chosen()).findings
+        assert [finding.cure for finding in findings] == ["manage.py migrate_tenants --tenant acme --guard"]
 
 
 _ENABLE = f"ALTER TABLE {NOTE} ENABLE ROW LEVEL SECURITY"

@@ -110,8 +110,7 @@ class DatabaseIncomplete(Check):
             yield self.found(
                 evidence.server.database,
                 f"It lacks {', '.join(lacking)}: what asks for them fails.",
-                "manage.py migrate",
-                "Or restore them from a backup.",
+                advice="Undo what was done by hand, or restore them from a backup.",
             )
 
 

@@ -65,6 +65,7 @@ _RESTORE = "Bring its server back, or restore the database from a backup."
 
 def _of(home: TenantDatabase, alias: str, finding: Finding) -> Finding:
     """A finding with whose database it is in, and a cure for that one."""
-    cures = {MIGRATE: f"manage.py migrate_tenants --tenant {home.slug}", SET_UP: f"{SET_UP} --database {alias}"}
+    whom = "--all-tenants" if home.slug is None else f"--tenant {home.slug}"
+    cures = dict.fromkeys((MIGRATE, SET_UP), f"manage.py migrate_tenants {whom} --guard")
     fact = f"In the database of {home.whose}: {finding.fact}"
     return replace(finding, fact=fact, cure=cures.get(finding.cure, finding.cure), tenant=home.slug or home.uid.hex)

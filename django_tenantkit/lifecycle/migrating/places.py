@@ -35,6 +35,16 @@ def bring_database(place: Place, tenant: Any, wanted: Wanted) -> list[str]:
         connections[database_alias(place.uid, place.database)].close()
 
 
+def guard_database(place: Place) -> list[str]:
+    """Make whole what a tenant's database needs beside its tables: functions, guard of our own tables, privileges,
+    copies that nobody writes. Nothing is migrated. Returns what it has on record."""
+    try:
+        migrate_database(place.uid, place.database, lambda loader: [])
+        return applied_in(place.uid, place.database)
+    finally:
+        connections[database_alias(place.uid, place.database)].close()
+
+
 @contextmanager
 def reach(place: Place, tenant: Any) -> Iterator[Home]:
     """The home of a place, with this thread's connection to it. Raises `TenantkitError` for an isolation whose homes

@@ -22,7 +22,7 @@ from ...models import MigrationState, Place, PlaceState, TenantIsolation, get_te
 from ...sql.common import fill
 from ..homes import applied_in, digest_of
 from .homely import Home, StateMoved, finish, run_step
-from .places import bring_database, reach
+from .places import bring_database, guard_database, reach
 from .plans import Plan, Wanted, plan_from
 from .replaying import next_segment, send
 from .survey import State, main_connection, refuse_without_main, run_lock, survey
@@ -110,6 +110,30 @@ def migrate_tenants(
             refuse_without_main(state.plan for state in report.states if state.plan is not None)
             _Run(report, wanted or Wanted(), options or Options(), progress).go(given)
     return report
+
+
+def guard_databases(uids: Iterable[UUID] | None = None) -> list[Outcome]:
+    """Make the guard of tenants' databases whole, of all or of those with these uids, as `migrate` does for the main
+    one; and have their places say what they have on record. One that fails does not keep the others."""
+    places = Place.objects.filter(
+        isolation=TenantIsolation.DATABASE, state__in=[PlaceState.READY, PlaceState.TAKEN]
+    ).order_by("pk")
+    outcomes = []
+    with main_connection().as_system():
+        run = _Run(Report([]), Wanted(), Options(), None)
+        found = list(places if uids is None else places.filter(pk__in=list(uids)))
+        model = get_tenant_model()
+        run.tenants = {one.uid: one for one in model._base_manager.filter(uid__in=[place.pk for place in found])}
+        for place in found:
+            outcome, began = Outcome(place.pk, run._name(place)), time.monotonic()
+            try:
+                run._note_database(place, guard_database(place), began)
+            except Exception as error:
+                logger.warning("migrate_tenants --guard: %s failed", outcome.name, exc_info=True)
+                outcome.error = " ".join(f"{type(error).__name__}: {error}".split())
+            outcome.seconds = round(time.monotonic() - began, 4)
+            outcomes.append(outcome)
+    return outcomes
 
 
 class _Run:

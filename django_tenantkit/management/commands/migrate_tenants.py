@@ -10,7 +10,7 @@ from uuid import UUID
 from django.core.management.base import CommandError, CommandParser
 
 from ...lifecycle.migrating.plans import Plan, Wanted
-from ...lifecycle.migrating.run import Options, Report, migrate_tenants
+from ...lifecycle.migrating.run import Options, Report, guard_databases, migrate_tenants
 from ...lifecycle.migrating.survey import State
 from ..base import FAILED, SOME_FAILED, WRONG_USE, TenantCommand, add_tenant_options, named_tenants
 
@@ -37,10 +37,17 @@ class Command(TenantCommand):
         parser.add_argument("--resume", action="store_true", help="Go on with what is left; tenants need no naming.")
         parser.add_argument("--plan", action="store_true", help="List the migrations, and do nothing.")
         parser.add_argument("--check", action="store_true", help="Do nothing; exit code 1 if a home lags behind.")
+        parser.add_argument(
+            "--guard",
+            action="store_true",
+            help="Migrate nothing: make functions, guard and privileges in databases whole, as `migrate` does.",
+        )
         parser.add_argument("--fake", action="store_true", help="Put migrations on record, and do not run them.")
 
     def work(self, options: dict[str, Any]) -> None:
         uids = _chosen(options)
+        if options["guard"] and not options["dry_run"]:
+            return self._guard(uids)
         if options["target"] and not options["app_label"]:
             raise CommandError("--target needs --app-label: which app's migration.", returncode=WRONG_USE)
         wanted = Wanted(options["app_label"], options["target"], options["fake"])
@@ -58,6 +65,14 @@ class Command(TenantCommand):
         )
         if report.failed or report.left:
             raise CommandError(_complaint(report), returncode=SOME_FAILED)
+
+    def _guard(self, uids: list[UUID] | None) -> None:
+        outcomes = guard_databases(uids)
+        failed = [one for one in outcomes if one.error]
+        self.show({"databases": list(map(asdict, outcomes))}, f"Guarded {len(outcomes) - len(failed)} databases.")
+        if failed:
+            listed = "; ".join(f"{one.name} ({one.error})" for one in failed)
+            raise CommandError(f"{len(failed)} of {len(outcomes)} databases failed: {listed}.", returncode=SOME_FAILED)
 
 
 def _chosen(options: dict[str, Any]) -> list[UUID] | None:
