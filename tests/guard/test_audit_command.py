@@ -86,6 +86,7 @@ def test_as_json(found: list[Finding]) -> None:
         "cure": "",
         "advice": "",
         "rows": [{"row": "1", "tenant": "2"}],
+        "tenant": "",
     }
 
 
@@ -125,7 +126,7 @@ def test_inside_a_transaction_it_is_refused() -> None:
 def test_a_database_that_was_migrated_has_no_faults() -> None:
     report = audit_database("default")
     assert report.findings == ()
-    assert report.looked_at[0].startswith("16 tenant tables of ")
+    assert " tenant tables of " in report.looked_at[0]
     assert report.looked_at[2].startswith("connections: ")
 
 
