@@ -98,11 +98,11 @@ def _new_database(given: Settings) -> Iterator[tuple[Settings, Settings]]:
 
 
 def _drop_databases_of_tenants(system: Settings, owner: str) -> None:
-    """As their owner; the login of DATABASE_URL may have no part in them."""
+    """Those they left and the templates too. As their owner; the login of DATABASE_URL may have no part in them."""
     with _server(system) as connected:
         connected.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(owner)))
         made = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
-        for (name,) in connected.execute(made, [f"{system['NAME']}_t_"]).fetchall():
+        for (name,) in connected.execute(made, [f"{system['NAME']}_"]).fetchall():
             connected.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 

@@ -29,6 +29,8 @@ def backup(lasting: tuple[World, Path]) -> Iterator[str]:
     name = connection.settings_dict["NAME"]
     connections.close_all()
     with as_admin() as admin:
+        end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+        admin.execute(end, [name])  # a connection of a thread of an earlier test
         copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         admin.execute(copy.format(sql.Identifier(f"{name}_backup"), sql.Identifier(name)))
     connections.settings["backup"] = {**connection.settings_dict, "NAME": f"{name}_backup"}

@@ -27,7 +27,7 @@ def references(table: Table) -> set[tuple[str, str, str]]:
 
 def test_every_tenant_table_is_expected_once(wanted: Expected) -> None:
     names = [table.name for table in wanted.tables if table.tenant]
-    assert len(names) == len(set(names)) == 16
+    assert len(names) == len(set(names)) == 19
     assert {'"testapp_invoice_tags"', '"testapp_category_related"', '"testapp_vip"'} <= set(names)
 
 

@@ -91,7 +91,7 @@ def found(project: Project) -> tuple[Finding, ...]:
     with by_system():
         connection.ensure_connection()
         evidence = Evidence(Reader(connection.connection), wanted, roles_of(connection.settings_dict), may_operate=True)
-        assert len(evidence.tenant_tables) == 16 + 11
+        assert len(evidence.tenant_tables) == 19 + 11
         # Homes of tenants are compared with these tables, and nobody migrated this app in them.
         return audit(evidence, chosen(skip=["home"])).findings
 

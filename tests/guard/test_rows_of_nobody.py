@@ -9,15 +9,14 @@ from django.db.models import Count, Exists, OuterRef
 from django_tenantkit import tenant_context, unscoped
 from django_tenantkit.exceptions import CrossTenantReference, NoCurrentTenant, TenantImmutable
 from django_tenantkit.testing.tenants import make_tenant
-from tests.databases import ISOLATION
-from tests.isolation.world import KINDS, over_rows
+from tests.isolation.world import kinds_of_test, over_rows
 from tests.presets.models import Rate, Sale
 
 
 class Rates:
     def __init__(self) -> None:
         self.acme, self.globex = (
-            make_tenant(slug, isolation=kind) for slug, kind in zip(("acme", "globex"), KINDS[ISOLATION], strict=True)
+            make_tenant(slug, isolation=kind) for slug, kind in zip(("acme", "globex"), kinds_of_test(), strict=True)
         )
         with unscoped(reason="rates for all"):
             self.common = Rate.objects.create(name="common")

@@ -253,7 +253,7 @@ class _Run:
                 plan, asked = self._ask(home), True
             try:
                 _follow(home, plan, replays)
-                _fill_common(home)
+                _fill_common(home, plan)
                 if finish(home, plan, again=asked) or asked:
                     Place.objects.filter(pk=home.uid).update(migrations=plan.end, error="")
                 return
@@ -292,9 +292,10 @@ class _Run:
         )
 
 
-def _fill_common(home: Home) -> None:
-    """Rows of nobody have values for columns that are new. Nothing where there are none."""
-    if common_models(apps.get_models()):
+def _fill_common(home: Home, plan: Plan) -> None:
+    """Rows of nobody have values for columns that are new. Nothing where no app with such rows was migrated."""
+    labels = {model._meta.app_label for model in common_models(apps.get_models())}
+    if any(name.partition(".")[0] in labels for step in plan.steps for name in step.names):
         with home.connection.cursor() as cursor:
             cursor.execute(fill(home.schema))
 
