@@ -295,7 +295,7 @@ class _Run:
 def _fill_common(home: Home, plan: Plan) -> None:
     """Rows of nobody have values for columns that are new. Nothing where no app with such rows was migrated."""
     labels = {model._meta.app_label for model in common_models(apps.get_models())}
-    if any(name.partition(".")[0] in labels for step in plan.steps for name in step.names):
+    if any(label in labels for step in plan.steps for label, _ in step.names):
         with home.connection.cursor() as cursor:
             cursor.execute(fill(home.schema))
 
