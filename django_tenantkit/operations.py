@@ -176,10 +176,11 @@ class MakeTenantModel(Operation):
 
     def _add_field(self, editor: Any, model: Model, field: Any) -> None:
         """Add a column, unless an attempt that failed outside of a transaction has done so."""
-        if self.concurrently and not editor.collect_sql:
+        if self.concurrently and not editor.collect_sql and editor.connection.vendor == "postgresql":
             with editor.connection.cursor() as cursor:
                 found = editor.connection.introspection.get_table_description(cursor, model._meta.db_table)
             if field.column in {column.name for column in found}:
+                editor.move_table(model, field)
                 return
         editor.add_field(model, field)
 

@@ -53,7 +53,11 @@ class HomingSchemaEditor:
         elif self._concerns(model, field):
             with self._bound_at_home([field]):
                 super().add_field(model, field)  # type: ignore[misc]
-        if becomes:
+        self.move_table(model, field)
+
+    def move_table(self, model: Model, field: Any) -> None:
+        """Move a shared table to where those of row tenants are, if it becomes one with `field` and is not there."""
+        if _decides_where(model, field):
             self._move(model, "public", conf.ROW_SCHEMA)
 
     def remove_field(self, model: Model, field: Any) -> None:

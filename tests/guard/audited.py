@@ -22,7 +22,8 @@ from django_tenantkit.lifecycle.audit.expected import Expected, Generic, Referen
 from django_tenantkit.lifecycle.audit.guarded import policies
 from django_tenantkit.lifecycle.audit.reader import Reader
 from django_tenantkit.lifecycle.audit.run import Report, audit, chosen
-from django_tenantkit.sql import copies
+from django_tenantkit.registry import only_rows
+from django_tenantkit.sql import common, copies
 from django_tenantkit.sql.functions import STATEMENTS, privileges
 from django_tenantkit.sql.policies import TRIGGER, Conditions, create_trigger, is_own
 from django_tenantkit.sql.policies import policies as policies_of
@@ -130,7 +131,10 @@ class Audited:
         self.plant(f"SET ROLE {self.roles.owner}")
         for statement in (*STATEMENTS, *privileges(self.roles)):
             self.admin.execute(statement)
-        if allows_databases():  # as in a run of tenants with databases
+        if not only_rows():  # as in a run of tenants with homes of their own
+            for statement in (*common.STATEMENTS, *common.privileges(self.roles)):
+                self.admin.execute(statement)
+        if allows_databases():
             for statement in (*copies.STATEMENTS, *copies.privileges(self.roles)):
                 self.admin.execute(statement)
         self.plant(TABLES)
