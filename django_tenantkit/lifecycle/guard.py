@@ -15,6 +15,7 @@ from ..isolation.entries import HOME_OF, allows_databases
 from ..models import Job, Membership, Place, get_domain_model, get_tenant_model
 from ..registry import only_rows
 from ..sql import common, copies, functions, lookups, own_tables
+from ..sql.homes import quoted
 from ..sql.roles import Roles, roles_of
 from ..sql.setup import set_up_as_owner
 from .homes import guard_home, make_row_home
@@ -109,11 +110,13 @@ def _share_rows_of_nobody(connection: Any) -> None:
         existing = connection.introspection.table_names(cursor)
         source = apps.get_models(include_auto_created=True)
         tables = [common_table(model) for model in common_models(source) if model._meta.db_table in existing]
-        statements = common.name_tables(tables)
-        if HOME_OF not in connection.settings_dict:
-            statements += [statement for table in tables for statement in common.watch(table)]
-        for statement in statements:
-            cursor.execute(statement)
+        cursor.execute(common.KNOWN)
+        if {common.Common(*row) for row in cursor.fetchall()} != set(tables):
+            cursor.execute("; ".join(common.name_tables(tables)))
+        for table in tables if HOME_OF not in connection.settings_dict else ():
+            cursor.execute(common.WATCHED, [quoted(table.schema)])
+            if (table.name, common.arguments(table)) not in cursor.fetchall():
+                cursor.execute("; ".join(common.watch(table)))
 
 
 def own_models() -> dict[str, Any]:

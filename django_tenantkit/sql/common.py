@@ -30,6 +30,18 @@ CREATE TABLE IF NOT EXISTS tenantkit.common (
 #: Whoever writes such a row, and whoever makes a home, wait for each other: what a new home reads is complete.
 _LOCK = "hashtextextended('tenantkit.common', 0)"
 
+#: Which tables these are by now.
+KNOWN = "SELECT name, schema, tenant_column, key_column FROM tenantkit.common"
+
+#: The tables whose triggers are both whole, with their arguments: for each row, after INSERT or UPDATE (21) and after
+#: DELETE (9), where it is nobody's.
+WATCHED = f"""
+SELECT relname, min(encode(tgargs, 'escape')) FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
+WHERE (tgname, tgtype) IN (('{WRITTEN}', 21), ('{DELETED}', 9)) AND tgenabled = 'O' AND tgqual IS NOT NULL
+    AND tgfoid = to_regproc('tenantkit.spread_common') AND relnamespace = to_regnamespace(%s)
+GROUP BY relname HAVING count(*) = 2
+"""
+
 #: Rows as JSON, in place of what is there. A key that a tenant's row has already is an error.
 WRITE = """
 CREATE OR REPLACE FUNCTION tenantkit.write_common(relation regclass, tenant_column text, given jsonb) RETURNS void
@@ -181,6 +193,11 @@ def name_tables(tables: Iterable[Common]) -> list[str]:
     """The statements that say which tables these are."""
     values = ", ".join(f"({', '.join(map(literal, table))})" for table in tables)
     return ["DELETE FROM tenantkit.common", *([f"INSERT INTO tenantkit.common VALUES {values}"] if values else [])]
+
+
+def arguments(table: Common) -> str:
+    """What triggers get, as the catalog has it in `WATCHED`."""
+    return "".join(f"{one}\\000" for one in (table.tenant_column, table.key_column))
 
 
 def watch(table: Common) -> list[str]:
