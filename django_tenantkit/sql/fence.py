@@ -129,12 +129,13 @@ SELECT DISTINCT pid FROM pg_catalog.pg_locks
 WHERE relation = %s::pg_catalog.regclass AND granted AND pid <> pg_catalog.pg_backend_pid() ORDER BY 1 LIMIT 5
 """
 
-#: The fences of a database: schema, table, and the key of the tenant.
+#: The fences of a database: schema, table, and the key of the tenant. Schemas that were left are out of reach anyway.
 FENCES = rf"""
 SELECT n.nspname::text AS schema, c.relname::text AS "table", c.oid::regclass::text AS name,
     split_part(encode(t.tgargs, 'escape'), '\000', 1) AS key
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT t.tgisinternal AND (starts_with(t.tgname, '{PREFIX}') AND t.tgtype & 1 = 0
+WHERE NOT t.tgisinternal AND n.nspname !~ '^left_[0-9a-f]{{32}}$' AND (
+    starts_with(t.tgname, '{PREFIX}') AND t.tgtype & 1 = 0
     OR starts_with(t.tgname, 'tenantkit_noting_') AND t.tgtype & 4 > 0)
 ORDER BY 1, 2, 4
 """

@@ -13,7 +13,7 @@ from django_tenantkit import tenant_context
 from django_tenantkit.exceptions import HomeMissing
 from django_tenantkit.fields import uuid7
 from django_tenantkit.isolation.entries import database_alias, database_name
-from django_tenantkit.lifecycle import databases, places
+from django_tenantkit.lifecycle import databases, templates
 from django_tenantkit.lifecycle.places import make_place
 from django_tenantkit.lifecycle.provision import provision
 from django_tenantkit.lifecycle.templates import template_for
@@ -57,7 +57,7 @@ STEPS = [*(("migrated", step) for step in MIGRATED), *(("copied", step) for step
 
 def migrated() -> Any:
     """There is no template."""
-    return patch.object(places, "template_for", return_value="")
+    return patch.object(templates, "template_for", return_value="")
 
 
 @pytest.mark.parametrize(("way", "step"), STEPS)

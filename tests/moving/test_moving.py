@@ -17,7 +17,7 @@ from django_tenantkit.isolation.entries import SHARED
 from django_tenantkit.lifecycle.audit.run import audit_database
 from django_tenantkit.lifecycle.erase.homes import drop_homes
 from django_tenantkit.lifecycle.fence import unfence
-from django_tenantkit.lifecycle.leaving import drop_left_places
+from django_tenantkit.lifecycle.leaving import drop_at_once, drop_left_places
 from django_tenantkit.lifecycle.move import run
 from django_tenantkit.lifecycle.move.run import give_up, move, prepare, resume, roll_back
 from django_tenantkit.lifecycle.move.sides import Spot, opened
@@ -310,6 +310,7 @@ def test_what_it_left_goes_with_it() -> None:
         fill(tenant, 1)
         for to in ("schema", "database"):
             move(fresh(tenant), to)
+        operated(drop_at_once, fresh(tenant))
         operated(drop_homes, fresh(tenant))
         assert set(Place.objects.filter(left_by=tenant.uid).values_list("state", flat=True)) == {PlaceState.GONE}
         assert left_rows(tenant) == 0
