@@ -156,8 +156,8 @@ class MakeTenantModel(Operation):
         if not self.allow_migrate_model(editor.connection.alias, guarded):
             return
         editor.remove_constraint(guarded, policy_of(guarded))
-        if editor.connection.vendor == "postgresql":
-            editor.open_table(guarded)
+        if editor.connection.vendor == "postgresql" and _field(shared, self.field_name) is not None:
+            editor.open_table(guarded)  # the column stays; otherwise the table is opened when it goes
         for _, through in _throughs(shared, filled):
             editor.remove_constraint(through, policy_of(through))
             editor.remove_field(through, tenant_field(through))

@@ -166,8 +166,6 @@ $$
 FUNCTIONS = (WRITE, SPREAD, FILL)
 STATEMENTS = (TABLE, *FUNCTIONS)
 
-FILL_HOME = "SELECT tenantkit.fill_common(%s)"
-
 
 class Common(NamedTuple):
     """A table with such rows; names are not quoted."""

@@ -115,3 +115,4 @@ class TestOlderArchives:
             change_manifest(entries, lambda found: found["migrations"]["django_tenantkit"].pop())
 
         import_tenant(forged(archive, change), "copy")
+        assert Tenant.objects.filter(slug="copy").exists()

@@ -138,6 +138,7 @@ def guard_databases(uids: Iterable[UUID] | None = None) -> list[Outcome]:
 
 class _Run:
     def __init__(self, report: Report, wanted: Wanted, options: Options, progress: Progress | None) -> None:
+        self.common = {model._meta.app_label for model in common_models(apps.get_models())}
         self.report = report
         self.wanted = wanted
         self.options = options
@@ -253,7 +254,7 @@ class _Run:
                 plan, asked = self._ask(home), True
             try:
                 _follow(home, plan, replays)
-                _fill_common(home, plan)
+                self._fill_common(home, plan)
                 if finish(home, plan, again=asked) or asked:
                     Place.objects.filter(pk=home.uid).update(migrations=plan.end, error="")
                 return
@@ -270,6 +271,12 @@ class _Run:
                 )  # a home that differs from the first one; Django's own way says what is wrong
                 digest = self._ask(home).digest
         raise TenantkitError(f"The state of {home.name} changes meanwhile. Is somebody else migrating it?")
+
+    def _fill_common(self, home: Home, plan: Plan) -> None:
+        """Rows of nobody have values for columns that are new. Nothing where no app with such rows was migrated."""
+        if any(label in self.common for step in plan.steps for label, _ in step.names):
+            with home.connection.cursor() as cursor:
+                cursor.execute(fill(home.schema))
 
     def _ask(self, home: Home) -> Plan:
         """The plan for the state that a home says it is in."""
@@ -290,14 +297,6 @@ class _Run:
         MigrationState.objects.bulk_create(
             [MigrationState(digest=digest, names=names) for digest, names in states.items()], ignore_conflicts=True
         )
-
-
-def _fill_common(home: Home, plan: Plan) -> None:
-    """Rows of nobody have values for columns that are new. Nothing where no app with such rows was migrated."""
-    labels = {model._meta.app_label for model in common_models(apps.get_models())}
-    if any(label in labels for step in plan.steps for label, _ in step.names):
-        with home.connection.cursor() as cursor:
-            cursor.execute(fill(home.schema))
 
 
 def _follow(home: Home, plan: Plan, replays: bool) -> None:
