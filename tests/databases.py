@@ -180,10 +180,9 @@ def _clone_places(connection: BaseDatabaseWrapper, template: str) -> None:
     from django_tenantkit.isolation.entries import database_name  # settings, which come later
     from django_tenantkit.models import Place
 
-    name, uids = (
-        connection.settings_dict["NAME"],
-        Place.objects.filter(isolation="database").values_list("pk", flat=True),
-    )
+    name = connection.settings_dict["NAME"]
+    # Of this copy: what tests made since in the one under another alias has no template.
+    uids = Place.objects.using(connection.alias).filter(isolation="database").values_list("pk", flat=True)
     with as_admin() as admin:
         admin.execute("SELECT pg_advisory_lock(%s)", [zlib.crc32(template.encode())])
         for uid in uids:
