@@ -14,10 +14,13 @@ from ...signals import tenant_imported, tenant_importing
 from .. import jobs
 from ..claims import refuse_taken
 from ..provision import prepare as prepare_provision
-from ..steps import make_place, make_tenant
+from ..steps import choose_uid, make_place, make_tenant
 from ..suspend import change_status
 from .checking import Checked, again, check, opened
+from .files import STORE, sweep
+from .filing import Files, Source
 from .loading import REFUSE, UPDATE, Load, Wish
+from .sources import FromArchive
 from .storing import load_stores
 from .tables import Ground
 
@@ -65,6 +68,7 @@ def import_tenant(
         "remap": remap,
         "trust_unsigned": trust_unsigned,
         "is_new": wanted["tenant"] is None,
+        "files": bool(checked.stored.names.get(STORE)),
     }
     check_slug = partial(refuse_slug, wanted["slug"]) if wanted["tenant"] is None else _nothing
     job = jobs.begin(IMPORT, wanted["slug"], arguments, check_slug, tenant=wanted["tenant"])
@@ -163,6 +167,7 @@ def run_loading(kind: jobs.Kind, job: Job, steps: dict[str, jobs.Step]) -> Job:
     except JobFailed as error:
         if "load" in Job.objects.get(pk=job.pk).steps_done or error.__cause__ is None:
             raise
+        take_files_back(job)
         Job.objects.filter(pk=job.pk).update(state=JobState.GIVEN_UP)
         give_place_back(job)
         raise error.__cause__ from None
@@ -170,6 +175,17 @@ def run_loading(kind: jobs.Kind, job: Job, steps: dict[str, jobs.Step]) -> Job:
 
 #: Who is told how far the imports of this process are.
 _progress: dict[Any, jobs.Progress | None] = {}
+#: The files that this process wrote, by job.
+_files: dict[Any, Files] = {}
+
+
+def take_files_back(job: Job) -> None:
+    """Delete the files that were written for rows that did not come to stay."""
+    with unscoped(reason=f"files of {job.slug}", rows_only=True):
+        if (files := _files.pop(job.uid, None)) is not None:
+            files.take_back()
+        elif "uid" in job.result:
+            sweep(UUID(job.result["uid"]))
 
 
 def _checked(job: Job) -> Checked:
@@ -182,19 +198,26 @@ def _checked(job: Job) -> Checked:
 def load(job: Job) -> None:
     """Make the tenant, if it is new, and load all rows."""
     checked, wanted = _checked(job), job.arguments
-    load_into(job, checked, Wish(wanted["remap"], wanted["on_conflict"], wanted["is_new"]), _progress.get(job.uid))
-    job.result["stores"] = {name: len(found) for name, found in checked.stored.names.items()}
+    wish = Wish(wanted["remap"], wanted["on_conflict"], wanted["is_new"])
+    source = FromArchive(checked) if wanted.get("files") else None
+    load_into(job, checked, wish, _progress.get(job.uid), source)
+    job.result["stores"] = {name: len(found) for name, found in checked.stored.names.items() if name != STORE}
     job.result["notes"] += [f"{name} is no store here; what it had was left out." for name in checked.stored.unknown()]
 
 
-def load_into(job: Job, checked: Checked, wish: Wish, progress: jobs.Progress | None) -> None:
-    """Load the rows of an archive into the tenant of a job, which is made if it is new. In a transaction."""
+def load_into(
+    job: Job, checked: Checked, wish: Wish, progress: jobs.Progress | None, source: Source | None = None
+) -> None:
+    """Load the rows of an archive and the files of `source` into the tenant of a job, which is made if it is new. In a
+    transaction."""
     _announce(tenant_importing, job)
     if wish.is_new:
         make_tenant(job)
     with unscoped(reason=f"importing {job.slug}", rows_only=True):
-        loaded = Load(checked, Ground(job.tenant), wish, progress).run()
-    job.result = {**loaded.described(), "sha256": checked.digest}
+        found = Load(checked, Ground(job.tenant), wish, progress, source)
+        _files[job.uid] = found.files
+        loaded = found.run()
+    job.result = {**job.result, **loaded.described(), "sha256": checked.digest}
 
 
 def _has_stores(job: Job) -> bool:
@@ -217,7 +240,13 @@ def finish(job: Job) -> None:
     _announce(tenant_imported, job)
 
 
-STEPS: dict[str, jobs.Step] = {"make_place": make_place, "load": load, "load_files": load_files, "finish": finish}
+STEPS: dict[str, jobs.Step] = {
+    "make_place": make_place,
+    "choose_uid": choose_uid,
+    "load": load,
+    "load_files": load_files,
+    "finish": finish,
+}
 
 
 def give_place_back(job: Job) -> None:
@@ -226,7 +255,9 @@ def give_place_back(job: Job) -> None:
     if job.arguments.get("is_new", True) and isolation != TenantIsolation.ROW:
         with unscoped(reason=f"place of {job.slug}"):
             made = Place.objects.filter(pk=job.uid, state=PlaceState.MAKING).exclude(migrations="")
-            made.update(state=PlaceState.READY)
+            taken = Place.objects.filter(pk=job.result.get("uid"), state=PlaceState.TAKEN)
+            for places in (made, taken):
+                places.update(state=PlaceState.READY)
 
 
 def _announce(signal: Any, job: Job) -> None:

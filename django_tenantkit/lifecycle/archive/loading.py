@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import DataError, Error
@@ -17,6 +18,7 @@ from ...sql import archives as sql
 from ..jobs import Progress
 from . import naming
 from .checking import Checked, again, opened
+from .filing import Files, Naming, Source
 from .keys import Keys
 from .states import applied, check_state
 from .tables import Ground, Table, kind_of
@@ -45,21 +47,33 @@ class Loaded:
     remapped: dict[str, int] = field(default_factory=dict)
     users: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    files: int = 0
 
     def described(self) -> dict[str, Any]:
         """As the ledger and the commands have it."""
-        return {"rows": self.rows, "remapped": self.remapped, "users": self.users, "notes": self.notes}
+        found = {"rows": self.rows, "remapped": self.remapped, "users": self.users, "notes": self.notes}
+        return {**found, "files": self.files}
 
 
 class Load:
-    """One archive on its way into one tenant."""
+    """One archive on its way into one tenant, with files from `source` if there is one."""
 
-    def __init__(self, checked: Checked, ground: Ground, wish: Wish, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        checked: Checked,
+        ground: Ground,
+        wish: Wish,
+        progress: Progress | None = None,
+        source: Source | None = None,
+    ) -> None:
         self.checked, self.ground, self.wish, self.progress = checked, ground, wish, progress
         self.loaded = Loaded()
         self.tables = _fitting(checked, ground, self.loaded.notes)
         check_state(checked.manifest["migrations"], applied(ground.home, ground.main))
         self.keys = Keys(ground)
+        old = UUID(checked.manifest["tenant"]["uid"])
+        naming = Naming(old, ground.tenant.uid, wish.is_new, checked.is_ours)
+        self.files = Files(ground, self.keys, naming, source)
 
     def run(self) -> Loaded:
         """Do it. In a transaction, without a tenant. Raises `ArchiveRefused`."""
@@ -71,6 +85,7 @@ class Load:
                 if self.progress is not None:
                     self.progress(len(self.tables) + place + 1, 2 * len(self.tables), table.label)
             self.check_constraints()
+        self.loaded.files = self.files.write(self.loaded.notes)
         return self.loaded
 
     def stage(self) -> None:
@@ -120,6 +135,12 @@ class Load:
                     "to replace them, or `--as` to make another tenant."
                 )
         self.keys.add_generic(self._kinds())
+        self.name_files()
+
+    def name_files(self) -> None:
+        """Find what files are called in the tenant."""
+        for place, (table, given) in enumerate(self.tables.values()):
+            self.files.match(place, table, given)
 
     def match(self) -> None:
         """Find the rows that the archive names."""

@@ -229,7 +229,7 @@ def _take(tenant: Any, alias: str, file: Path) -> None:
     there = get_tenant_model()._base_manager.using(alias).filter(uid=tenant.uid).first()
     if there is None:
         raise ArchiveRefused(f"DATABASES[{alias!r}] has no tenant with the uid {tenant.uid} of {tenant.slug!r}.")
-    write_archive(Ground(there, alias), file, files=False)
+    write_archive(Ground(there, alias), file, stored=False)
 
 
 @contextmanager
