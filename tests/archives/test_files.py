@@ -19,6 +19,7 @@ from django_tenantkit.lifecycle.archive.container import CHUNK
 from django_tenantkit.lifecycle.archive.exporting import export_tenant
 from django_tenantkit.lifecycle.archive.files import STORE, is_path
 from django_tenantkit.lifecycle.archive.importing import import_tenant, resume_import
+from django_tenantkit.lifecycle.archive.restoring import compare, restore_tenant
 from django_tenantkit.lifecycle.move.run import move
 from django_tenantkit.lifecycle.own_stores.files import Files
 from django_tenantkit.models import Job, JobState, Place, PlaceState, Tenant
@@ -188,6 +189,45 @@ class TestIntoTheTenantItself:
         now = stored(media)
         assert import_tenant(archive, on_conflict="update").result["files"] == 0
         assert stored(media) == now
+
+
+class TestRestore:
+    def test_files_that_are_gone_or_others_differ_and_come_back(self, acme: Any, archive: Path, media: Path) -> None:
+        assert compare(acme, archive, files=True) == []
+        before = contents(acme)
+        (media / "papers" / "empty").unlink()
+        (media / "papers" / "a ü.txt").write_bytes(b"changed")
+        assert compare(acme, archive) == []
+        files = stored(media)
+        (found,) = compare(acme, archive, files=True)
+        assert (found.label, found.changed, {tuple(row["columns"]) for row in found.rows}) == (
+            "papers.Paper",
+            2,
+            {("file",)},
+        )
+        assert stored(media) == files
+        restore_tenant(acme, archive, ["papers.Paper"], files=True)
+        assert contents(acme) == before
+        assert files.items() <= stored(media).items()
+        assert compare(acme, archive, files=True) == []
+
+    def test_those_of_other_models_are_not_written(self, acme: Any, archive: Path, media: Path) -> None:
+        (media / "papers" / "empty").unlink()
+        files = stored(media)
+        restore_tenant(acme, archive, ["testapp.Line"], files=True)
+        assert stored(media) == files
+
+    def test_a_storage_that_is_full_leaves_nothing(
+        self, two: World, acme: Any, archive: Path, media: Path, monkeypatch: Any
+    ) -> None:
+        for name in ("papers/empty", "papers/a ü.txt"):
+            (media / name).unlink()
+        before, rows = stored(media), two.snapshot(two.acme)
+        monkeypatch.setattr(Full, "left", 1)
+        monkeypatch.setattr(FileSystemStorage, "_save", Full._save)
+        with pytest.raises(OSError, match="No space left"):
+            restore_tenant(acme, archive, ["all"], files=True)
+        assert (stored(media), two.snapshot(two.acme)) == (before, rows)
 
 
 def listing(change: Any) -> Any:

@@ -132,13 +132,14 @@ class Files:
             self.targets[key] = field.storage, target
         return target
 
-    def write(self, notes: list[str]) -> int:
-        """Write what is not there yet, and return how many files that were."""
+    def write(self, notes: list[str], labels: Collection[str] | None = None) -> int:
+        """Write what is not there yet, of these models or all, and return how many files that were."""
         if self.source is None:
             return 0
         self.source.refuse_others(self.targets, self.kept)
         written = 0
-        for key, chunks in self.source.contents(self.targets, notes) if self.targets else ():
+        wanted = [key for key in self.targets if labels is None or key.partition("/")[0].rpartition(".")[0] in labels]
+        for key, chunks in self.source.contents(dict.fromkeys(wanted), notes) if wanted else ():
             storage, target = self.targets[key]
             if storage.exists(target):
                 if (digest := self.source.digest(key)) and digest_in(storage, target) == digest:
