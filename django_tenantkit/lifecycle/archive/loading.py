@@ -79,6 +79,7 @@ class Load:
         """Do it. In a transaction, without a tenant. Raises `ArchiveRefused`."""
         with refusals("The archive"):
             self.stage()
+            self.clear()
             self.find_keys()
             for place, (table, given) in enumerate(self.tables.values()):
                 self._insert(place, table, given)
@@ -120,15 +121,24 @@ class Load:
             if cursor.rowcount != one.entry.rows:
                 raise ArchiveRefused(f"{one.name} has lines that are no rows.")
 
+    def clear(self) -> None:
+        """A new home has rows that apps make by themselves. In tables that are its alone the archive knows better: a
+        row that the tenant had deleted does not come back."""
+        for table, _ in reversed(self.tables.values()) if self.wish.is_new else ():
+            if table.tenant is None:
+                with table.spot.connection.cursor() as cursor:
+                    cursor.execute(f"DELETE FROM {table.name}")
+
     def find_keys(self) -> None:
         """Find the rows that the archive names, and new keys where those of its rows are taken."""
         self.keys.make()
         self.match()
         for place, (table, _) in enumerate(self.tables.values()):
-            taken, own = self.keys.find_taken(place, table, remap=self.wish.remap)
+            is_alone = self.wish.is_new and table.tenant is None
+            taken, own = self.keys.find_taken(place, table, remap=self.wish.remap and not is_alone)
             if taken:
                 self.loaded.remapped[table.label] = taken
-            updates = self.wish.on_conflict == UPDATE or self.wish.is_new or table.part == "records"
+            updates = self.wish.on_conflict == UPDATE or table.part == "records"
             if own and not updates:
                 raise ArchiveRefused(
                     f"The tenant has {own} of the archive's rows of {table.label} already. Say `--on-conflict update` "
@@ -197,7 +207,7 @@ class Load:
         return {key: model for key, model in found.items() if model is not None}
 
     def _insert(self, place: int, table: Table, given: dict[str, Any]) -> None:
-        updates = self.wish.on_conflict == UPDATE or (self.wish.is_new and table.tenant is None)
+        updates = self.wish.on_conflict == UPDATE
         insertion = self.keys.insertion(place, table, given, self._overrides(table))
         left = table.part == "records"
         statement = insertion.statement(table.tenant, self.ground.tenant.pk, updates=updates, leaves_taken=left)
