@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .cases import ALONE, CASES, DIFFERENT, NO_TENANT, SCOPED, WAYS, Case, in_place
+from .cases import ALONE, CASES, DIFFERENT, IN_A_DATABASE, NO_TENANT, SCOPED, WAYS, Case, in_place
 from .crossing import GENERIC
 from .ground import FINE, Ground
 
@@ -28,4 +28,5 @@ def test_the_ways_are_many_and_the_exceptions_few() -> None:
     assert len(WAYS) >= 700
     assert len(CASES) >= 2000
     assert len(DIFFERENT) == 2
+    assert len(IN_A_DATABASE) == 14
     assert len(GENERIC) == 10
