@@ -11,6 +11,7 @@ from django.core.management import call_command
 
 from django_tenantkit import tenant_context
 from django_tenantkit.isolation.entries import SHARED
+from django_tenantkit.lifecycle.archive.cloning import clone_tenant
 from django_tenantkit.lifecycle.archive.exporting import export_tenant
 from django_tenantkit.lifecycle.archive.importing import import_tenant
 from tests.archives.conftest import postgresql
@@ -58,3 +59,12 @@ def test_a_tenants_database_gets_the_shared_rows_that_it_needs(tmp_path: Path) -
     with tenant_context(copy):
         assert Customer.objects.get(plan__name="basic", name="acme 0").plan == world.plan
         assert world.plan._meta.model.objects.using(SHARED).count() == 1
+
+
+@pytest.mark.skipif(ISOLATION not in WITH_DATABASES, reason="runs with TENANTKIT_TEST_ISOLATION=mixed")
+def test_a_tenants_database_is_copied_after_shared_rows_were_written(tmp_path: Path) -> None:
+    world = World(("row", "schema"))
+    world.add_globex()
+    export_tenant(world.acme, tmp_path / "acme.tar")
+    there = import_tenant(tmp_path / "acme.tar", "there", isolation="database").tenant
+    assert graph(clone_tenant(there, "back", isolation="row").tenant) == graph(world.acme)

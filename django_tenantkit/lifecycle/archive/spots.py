@@ -56,8 +56,12 @@ def spot_of(model: Any, home: Spot, main: Spot) -> Spot:
 @contextmanager
 def snapshot(*spots: Spot) -> Iterator[None]:
     """Read in one state of each database, whatever is written meanwhile. Outside of transactions."""
+    aliases = list(dict.fromkeys(spot.alias for spot in spots))
+    for alias in aliases:
+        with connections[alias].cursor():  # in a transaction the first use would read what copies of shared rows lack
+            pass
     with ExitStack() as opened:
-        for alias in dict.fromkeys(spot.alias for spot in spots):
+        for alias in aliases:
             connection: Any = connections[alias]
             if connection.in_atomic_block and alias == spots[0].alias:
                 raise ArchiveRefused(
