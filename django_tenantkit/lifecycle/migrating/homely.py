@@ -3,7 +3,7 @@ transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -72,30 +72,37 @@ class Home:
             return str(cursor.fetchone()[0])
 
 
+def run_steps(home: Home, plan: Plan, steps: Sequence[Step]) -> None:
+    """Run migrations in a home, one transaction each, forwards or backwards. Raises `StateMoved`, and whatever a
+    migration raises; those before it are done then."""
+    with home.connection.in_home(home.schema), home.locked():
+        if home.digest() != steps[0].before:
+            raise StateMoved
+        for step in steps:
+            run_step(home, plan, step)
+
+
 def run_step(home: Home, plan: Plan, step: Step) -> None:
-    """Run a migration in a home, forwards or backwards, and keep what was sent as its script if it can be shared.
-    Raises `StateMoved`, and whatever the migration raises."""
+    """Run one in a home that is locked, and keep what was sent as its script if it can be shared."""
     connection, migration = home.connection, step.migration
     assert migration is not None
     state = plan.state_before(step)
     _forget_rows(state)
-    with connection.in_home(home.schema), home.locked():
-        if home.digest() != step.before:
-            raise StateMoved
-        with connection.schema_editor(atomic=migration.atomic) as editor, tenant_context(home.tenant):
-            if migration.atomic:
-                _keep(home, step)
-            with recorded(connection) as recording:
-                after = (migration.unapply if step.backwards else migration.apply)(state.clone(), editor)
-                for statement in editor.deferred_sql:
-                    editor.execute(statement)
-                editor.deferred_sql.clear()
+    with connection.schema_editor(atomic=migration.atomic) as editor, tenant_context(home.tenant):
+        if migration.atomic:
+            _keep(home, step)
+        with recorded(connection) as recording:
+            after = (migration.unapply if step.backwards else migration.apply)(state.clone(), editor)
+            for statement in editor.deferred_sql:
+                editor.execute(statement)
+            editor.deferred_sql.clear()
+            if step.may_unguard:
                 guard_home(connection, home.schema)
                 sign_home(connection, home.schema)
-                if step.makes_kinds:
-                    make_kinds(connection)
-        if not migration.atomic:
-            _keep(home, step)
+            if step.makes_kinds:
+                make_kinds(connection)
+    if not migration.atomic:
+        _keep(home, step)
     plan.remember(step, after)
     if step.is_waiting:
         if obstacle := recording.obstacle or _names_home(home, recording.statements):

@@ -17,7 +17,7 @@ from ...exceptions import TenantkitError
 from ...gate import Key, Loader, split
 from ..homes import digest_of, home_apps
 from ..kinds import KINDS, announce_renamed, heard
-from .sharing import changes_kinds, why_alone
+from .sharing import changes_kinds, may_unguard, why_alone
 
 
 class Wanted(NamedTuple):
@@ -67,6 +67,11 @@ class Step:
     def is_waiting(self) -> bool:
         """Whether some home is to go first."""
         return not self.alone and self.script is None
+
+    @property
+    def may_unguard(self) -> bool:
+        """Whether there may be tables without a guard after it."""
+        return self.migration is not None and may_unguard(self.migration, backwards=self.backwards)
 
 
 @dataclass

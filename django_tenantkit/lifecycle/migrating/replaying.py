@@ -55,7 +55,8 @@ def _is_about_home(home: Home, text: str) -> bool:
 def _statements(home: Home, steps: Sequence[Step]) -> Iterator[str]:
     yield sql.begin(home.schema, home.uid)
     names = [name for step in steps for name in step.names]
-    yield sql.record(home.schema, names, before=steps[0].before, backwards=steps[0].backwards)
+    yield sql.compare(home.schema, steps[0].before)
+    yield sql.record(home.schema, names, backwards=steps[0].backwards)
     last = steps[-1]
     for step in steps:
         script = [] if step.script is None else step.script.for_schema(home.schema)

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import takewhile
 from threading import Lock, Thread
 from typing import Any
 from uuid import UUID
@@ -21,7 +22,7 @@ from ...isolation.copied import common_models
 from ...models import MigrationState, Place, PlaceState, TenantIsolation, get_tenant_model
 from ...sql.common import fill
 from ..homes import applied_in, digest_of
-from .homely import Home, StateMoved, finish, run_step
+from .homely import Home, StateMoved, finish, run_steps
 from .places import bring_database, guard_database, reach
 from .plans import Plan, Wanted, plan_from
 from .replaying import next_segment, send
@@ -191,6 +192,7 @@ class _Run:
         connection = main_connection()  # a thread has connections of its own
         try:
             with connection.as_system(), contained("migrate_tenants"), tenant_context(None):
+                connection.ensure_connection()  # while another one runs what this one waits for
                 number = 0
                 while queue and not self.report.stopped:
                     with suppress(IndexError):
@@ -306,18 +308,17 @@ def _follow(home: Home, plan: Plan, replays: bool) -> None:
         step = plan.steps[place]
         if replays and (segment := next_segment(plan, place)):
             send(home, segment)
-            place += len(segment)
-        elif step.migration is None or (replays and step.is_waiting):
-            with plan.lock:
-                if step.migration is None:
-                    send(home, [step])
-                    place += 1
-                elif step.is_waiting:
-                    run_step(home, plan, step)
-                    place += 1
+        elif step.migration is None:
+            send(home, segment := [step])
+        elif replays and step.is_waiting:
+            with plan.lock:  # for all that wait, so that who waits meanwhile gets them in one message
+                segment = list(takewhile(lambda one: one.is_waiting, plan.steps[place:]))
+                if segment:
+                    run_steps(home, plan, segment)
         else:
-            run_step(home, plan, step)
-            place += 1
+            segment = list(takewhile(lambda one: one.migration is not None and not (replays and not one.alone), plan.steps[place:]))
+            run_steps(home, plan, segment)
+        place += len(segment)
 
 
 def _waves(pairs: Sequence[Any], options: Options) -> Iterator[Sequence[Any]]:
