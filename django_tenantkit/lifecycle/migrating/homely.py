@@ -14,6 +14,7 @@ from ...exceptions import HomeMissing
 from ...sql import homes as homes_sql
 from ...sql import migrating as sql
 from ...sql import places as places_sql
+from ...sql.common import fill
 from ..homes import guard_home
 from ..kinds import fill_home, make_kinds
 from ..signing import sign_home
@@ -119,11 +120,15 @@ def _names_home(home: Home, statements: Iterable[str]) -> str:
 
 
 def finish(home: Home, plan: Plan, *, again: bool = False) -> bool:
-    """Do what follows the steps of a plan, for all apps `again`. Whether there was anything to do: until it is done
-    the place is said to be behind, so that a process that is killed here leaves nothing out."""
-    if not (plan.finishes or (again and conf.TENANT_APPS)):
+    """Do what follows the steps of a plan, or all that ever does `again`: rows of nobody get values for columns that
+    are new, and apps make their first rows. Whether there was anything to do: until it is done the place is said to be
+    behind, so that a process that is killed here leaves nothing out."""
+    if not (plan.finishes or again):
         return False
     with home.connection.in_home(home.schema):
+        if plan.spreads or again:
+            with home.connection.cursor() as cursor:
+                cursor.execute(fill(home.schema))
         migrations = [(migration, False) for migration in plan.done]
         fill_home(home.connection, migrations, conf.TENANT_APPS if again else plan.fills)
     return True
