@@ -44,6 +44,14 @@ def unfence(tenant: Any) -> None:
     set_fence(tenant, sql.OPEN, tenant.home)
 
 
+def is_fenced(tenant: Any) -> bool:
+    """Whether there is a fence around the tenant where it lives."""
+    connection, schema = connection_of(tenant.home), schema_of(tenant.home)
+    with tenant_context(None), unscoped(reason=f"fence of {tenant.slug}"), connection.cursor() as cursor:
+        cursor.execute(sql.FENCES)
+        return any((found, key) == (schema, str(tenant.pk)) for found, _, _, key in cursor.fetchall())
+
+
 def set_fence(tenant: Any, wanted: str, home: Home | None) -> None:
     """What the functions above do, at any home: None is that of row tenants in the main database. `wanted` is
     `open`, `frozen` or `closed`."""

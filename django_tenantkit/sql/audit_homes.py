@@ -78,13 +78,14 @@ SELECT {label} AS name WHERE EXISTS (
         {tenant} IS NULL))
 """
 
-#: Whether a table that row tenants share has a row of a tenant that lives elsewhere.
+#: Whether a table that row tenants share has a row of a tenant that lives elsewhere, and is neither leaving nor on its
+#: way: `{jobs}` is a condition on `tenant`.
 LEFT_BEHIND = """
 SELECT {label} AS name WHERE EXISTS (
     SELECT FROM {table} WHERE {tenant} IN (
         SELECT {key} FROM {tenants} AS tenant WHERE (isolation <> 'row' OR database <> '') AND NOT EXISTS (
             SELECT FROM {place} AS place WHERE place.left_by = tenant.uid AND place.isolation = 'row'
-                AND place.database = '' AND place.state = 'leaving')))
+                AND place.database = '' AND place.state = 'leaving') AND NOT {jobs}))
 """
 
 #: The keys of tenants that are fenced for a reason: by their status, by a job that is not done, by rows that they left.

@@ -62,7 +62,8 @@ def begin(schema: str, uid: UUID) -> str:
 def compare(schema: str, before: str) -> str:
     """The statement that fails where the record of a home is another one: a text that is no number says so. One by
     itself, as the server plans it sooner than an INSERT with it inside."""
-    return f"SELECT (CASE {_DIGEST} WHEN {literal(before)} THEN '0' ELSE {literal(MOVED)} END)::int FROM {ledger(schema)}"
+    digits = f"CASE {_DIGEST} WHEN {literal(before)} THEN '0' ELSE {literal(MOVED)} END"
+    return f"SELECT ({digits})::int FROM {ledger(schema)}"
 
 
 def record(schema: str, names: Sequence[tuple[str, str]], *, backwards: bool = False) -> str:

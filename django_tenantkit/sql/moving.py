@@ -194,11 +194,16 @@ INSERT INTO {place} (uid, isolation, database, state, migrations, attempts, erro
 VALUES (%(left)s, 'row', %(server)s, 'leaving', '', 1, '', now(), now(), %(uid)s, %(after)s)
 """
 
-#: How many pages a table has, and about how many rows.
+#: How many pages a table has, and about how many rows; a guess where nobody has counted.
 SIZE = """
-SELECT pg_relation_size(oid) / current_setting('block_size')::int,
-    coalesce((SELECT n_live_tup FROM pg_stat_all_tables WHERE relid = oid), reltuples, 0)::bigint
-FROM pg_class WHERE oid = %s::regclass
+WITH found AS (
+    SELECT oid, pg_relation_size(oid) / current_setting('block_size')::int AS pages, reltuples
+    FROM pg_class WHERE oid = %s::regclass
+)
+SELECT pages, coalesce(
+    nullif((SELECT n_live_tup FROM pg_stat_all_tables WHERE relid = oid), 0),
+    nullif(greatest(reltuples, 0), 0), pages * 100)::bigint
+FROM found
 """
 
 

@@ -93,7 +93,7 @@ def privileges(names: str, operator: str) -> list[str]:
     ]
 
 
-def keyed(column: str, kind: str, keys: list[str]) -> str:
-    """The condition for rows with these keys, given as text, in a column (quoted) of that type."""
-    listed = literal("{" + ",".join('"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"' for key in keys) + "}")
-    return f"{column} = ANY ({listed}::{kind}[])"
+def array(kind: str, keys: list[str]) -> str:
+    """These keys, given as text, as an array of that type."""
+    listed = ",".join('"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"' for key in keys)
+    return f"{literal('{' + listed + '}')}::{kind}[]"

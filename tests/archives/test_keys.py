@@ -11,6 +11,8 @@ from django_tenantkit import tenant_context, unscoped
 from django_tenantkit.exceptions import ArchiveRefused
 from django_tenantkit.lifecycle.archive.exporting import export_tenant
 from django_tenantkit.lifecycle.archive.importing import import_tenant
+from django_tenantkit.lifecycle.archive.restoring import restore_tenant
+from django_tenantkit.models import TenantStatus
 from tests.archives.conftest import postgresql
 from tests.archives.graph import graph
 from tests.databases import ISOLATION
@@ -26,7 +28,7 @@ def empty(tenant) -> None:
         for model in reversed(TENANT_MODELS):
             cursor.execute(f'DELETE FROM "{model._meta.db_table}" WHERE tenant_id = %s', [tenant.pk])
     with unscoped(reason="test"):
-        type(tenant).objects.filter(pk=tenant.pk).update(slug="former")
+        type(tenant).objects.filter(pk=tenant.pk).update(slug="former", status=TenantStatus.ERASED)
 
 
 def keys(tenant) -> dict[str, set]:
@@ -50,6 +52,17 @@ def test_taken_keys_are_replaced(two: World, archive: Path) -> None:
     assert job.result["remapped"]["testapp.Customer"] == 3
     assert not keys(job.tenant)["testapp.Line"] & keys(two.acme)["testapp.Line"]
     assert graph(job.tenant) == graph(two.acme)
+
+
+@pytest.mark.skipif(ISOLATION != "row", reason="rows of other tenants are in other tables")
+def test_keys_of_rows_that_a_tenant_lost_are_kept_for_it(two: World, archive: Path) -> None:
+    before = keys(two.acme)
+    with tenant_context(two.acme):
+        Line.objects.all().delete()
+    copy = import_tenant(archive, "copy").tenant
+    assert not keys(copy)["testapp.Line"] & before["testapp.Line"]
+    restore_tenant(two.acme, archive, ["all"])
+    assert keys(two.acme) == before
 
 
 def test_every_key_is_new_with_remap(two: World, archive: Path) -> None:

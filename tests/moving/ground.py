@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -94,6 +95,29 @@ def objects(tenant: Any) -> str:
             Sale.objects.count(),
         ]
     return json.dumps([found, notes, rest], cls=DjangoJSONEncoder)
+
+
+def collide(*tenants: Any) -> None:
+    """From now on rows of these tenants get the same keys."""
+    for spot in {Spot.of(tenant) for tenant in tenants}:
+        with opened(spot) as (_, (side,)):
+            for columns in side.columns.values():
+                for column in columns:
+                    if column.sequence is not None:
+                        side.raw.execute("SELECT setval(%s, 1000000)", [column.sequence])
+
+
+def elsewhere(function: Callable[[], Any]) -> None:
+    """Call it in a thread, which has connections of its own."""
+
+    def work() -> Any:
+        try:
+            return function()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(work).result()
 
 
 def fresh(tenant: Any) -> Any:

@@ -18,8 +18,8 @@ from django_tenantkit.lifecycle.move.run import move
 from django_tenantkit.models import Job, JobState, TenantStatus
 from tests.databases import ISOLATION, WITH_DATABASES
 from tests.lifecycle.helpers import child
-from tests.moving.ground import fill, fresh, movers, objects, rows
-from tests.testapp.models import Customer
+from tests.moving.ground import collide, fill, fresh, movers, objects, rows
+from tests.testapp.models import Note, Tag
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -34,7 +34,7 @@ def killed(to: str, at: int, when: str, online: str = "") -> str:
     """Move in a process of its own, and return what it printed."""
     with child("tests.moving.killable", "mover0", to, str(at), when, online) as process:
         out, error = process.communicate()
-        assert process.returncode == (-9 if at else 0), error
+        assert process.returncode in ((-9, 0) if at else (0,)), error  # it may take fewer statements another time
     with unscoped(reason="test"), transaction.atomic():  # the server notices that it is dead
         list(Job.objects.select_for_update())
     return out
@@ -83,24 +83,28 @@ def test_killed_anywhere_it_is_finished_by_the_same_call(seed: int) -> None:
         assert found() == []
 
 
-def test_online_too() -> None:
+@pytest.mark.parametrize(("home", "to"), [("row", "schema"), ("schema", "row")])
+def test_online_too(home: str, to: str) -> None:
     """What is noted, and what was copied of it, is not lost either: the tenant writes in between."""
     chosen = random.Random(3)
-    with movers("row", "row") as (tenant, other):
+    with movers(home, "row") as (tenant, other):
+        collide(tenant, other)
         fill(tenant, 1)
         fill(other, 1)
         theirs = rows(other)
-        wanted = points("schema", chosen, 11, "online")
-        move(fresh(tenant), "row")
+        wanted = points(to, chosen, 11, "online")
+        move(fresh(tenant), home)
         for number, at in enumerate(wanted):
-            killed("schema", at, chosen.choice(["before", "during", "after"]), "online")
+            killed(to, at, chosen.choice(["before", "during", "after"]), "online")
             with suppress(TenantUnavailable), tenant_context(fresh(tenant)):
-                Customer.objects.create(name=f"after {number}")
-            before = rows(tenant)
-            finished(tenant, "schema", online=True)
-            assert fresh(tenant).isolation == "schema"
-            assert rows(tenant) == before
-            move(fresh(tenant), "row")
-            assert rows(tenant) == before
+                tag = Tag.objects.create(label=f"after {number}")
+                Tag.objects.filter(label=f"after {number - 1}").delete()
+                Note.objects.create(subject=tag, text="late")
+            seen = objects(tenant)
+            finished(tenant, to, online=True)
+            assert fresh(tenant).isolation == to
+            assert objects(tenant) == seen
+            move(fresh(tenant), home)
+            assert objects(tenant) == seen
         assert rows(other) == theirs
         assert found() == []

@@ -30,7 +30,7 @@ kinds = st.sampled_from(
     ]
 )
 steps = st.lists(st.tuples(kinds, texts, one, one), max_size=40)
-journeys = st.lists(st.sampled_from(["row", "schema", "database"]), min_size=1, max_size=4)
+journeys = st.lists(st.tuples(st.sampled_from(["row", "schema", "database"]), st.booleans()), min_size=1, max_size=4)
 
 
 class Filled:
@@ -85,7 +85,7 @@ class Filled:
 
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=steps, journey=journeys)
-def test_it_arrives_as_it_left(steps: list[Any], journey: list[str]) -> None:
+def test_it_arrives_as_it_left(steps: list[Any], journey: list[tuple[str, bool]]) -> None:
     call_command("flush", verbosity=0, interactive=False)
     with movers("row", "row") as (tenant, other):
         fill(other, 1)
@@ -95,9 +95,9 @@ def test_it_arrives_as_it_left(steps: list[Any], journey: list[str]) -> None:
             for number, step in enumerate(steps):
                 filled.step(number, *step)
         before, seen = rows(tenant), objects(tenant)
-        for to in [*journey, "row"]:
+        for to, online in [*journey, ("row", True)]:
             if fresh(tenant).isolation != to:
-                move(fresh(tenant), to)
+                move(fresh(tenant), to, online=online)
         assert rows(tenant) == before
         assert objects(tenant) == seen
         assert rows(other) == theirs

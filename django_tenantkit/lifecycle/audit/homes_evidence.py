@@ -141,6 +141,8 @@ class Homes:
         if self.tenants is None or not (self.all or self.databases):
             return []
         tenants, key = self.tenants
+        jobs = self.evidence.paths.get('"django_tenantkit_job"')
+        is_moving = "false" if jobs is None else sql.OPEN_JOBS.format(table=jobs, key=key)
         return self._names(
             sql.LEFT_BEHIND.format(
                 label=literal(name),
@@ -149,6 +151,7 @@ class Homes:
                 key=key,
                 tenants=tenants,
                 place=self.evidence.paths[_PLACES],
+                jobs=is_moving,
             )
             for name, table in self._tenant_tables
         )

@@ -16,6 +16,7 @@ from ...sql.fence import CLOSED, OPEN
 from .. import databases
 from ..contents import Content, contents
 from ..fence import set_fence
+from .remapping import forget_keys
 from .sides import Side, Spot, opened
 
 #: How many rows are removed at a time.
@@ -33,18 +34,34 @@ def put_away(tenant: Any, spot: Spot, left: Any) -> None:
 
 def discard_rows(tenant: Any, spot: Spot) -> None:
     """Remove the rows that the tenant left in shared tables before, as it comes back."""
-    for place in Place.objects.filter(
-        left_by=tenant.uid, isolation=spot.isolation, database=spot.server, state=PlaceState.LEAVING
-    ):
+    for place in _left_at(tenant, spot):
         drop_rows(place)
         Place.objects.filter(pk=place.pk).update(state=PlaceState.GONE)
+
+
+def drop_half_copied(tenant: Any, spot: Spot) -> None:
+    """Remove what was copied into shared tables of a tenant that does not come after all. What it left there before
+    stays for its grace, where that has not gone yet."""
+    if not _left_at(tenant, spot).exists():
+        _drop_rows(tenant, spot)
+        with opened(spot) as (main, _):
+            forget_keys(main, tenant.uid)
 
 
 def drop_rows(place: Place) -> None:
     """Remove the rows of a tenant that left shared tables, in batches, with their fence. As the system. Raises
     `TenantkitError` where the tenant lives there again."""
     tenant = get_tenant_model()._base_manager.get(uid=place.left_by)
-    spot = Spot(place.isolation, place.database, tenant.uid)
+    _drop_rows(tenant, Spot(place.isolation, place.database, tenant.uid))
+
+
+def _left_at(tenant: Any, spot: Spot) -> Any:
+    return Place.objects.filter(
+        left_by=tenant.uid, isolation=spot.isolation, database=spot.server, state=PlaceState.LEAVING
+    )
+
+
+def _drop_rows(tenant: Any, spot: Spot) -> None:
     if spot == Spot.of(tenant):
         raise TenantkitError(f"The tenant {tenant.slug!r} lives in shared tables: its rows there are not left ones.")
     with opened(spot) as (_, (side,)):

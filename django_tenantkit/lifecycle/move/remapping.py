@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.apps import apps
 from django.db import models
@@ -15,6 +16,7 @@ from django.db import models
 from ...exceptions import MoveRefused
 from ...registry import lives_at_home
 from ...sql import moving as sql
+from ...sql import remapping as keys_sql
 from ...sql.homes import quoted
 from ...sql.session import literal
 from ..contents import Content, contents
@@ -24,17 +26,27 @@ from .transfer import Change, Transfer
 
 class Keys:
     """The keys of a tenant's rows that somebody else has at the target. In transactions that are open on both sides:
-    what it finds is in temporary tables, which end with them."""
+    what it finds is in temporary tables, which end with them; or with `kept`, for the tenant of that uid, in tables
+    that stay. `looked_at` narrows the search to the rows with some keys, by table; what was kept before counts in any
+    case."""
 
-    def __init__(self, source: Side, target: Side, key: str) -> None:
-        self.source, self.target = source, target
+    def __init__(
+        self,
+        source: Side,
+        target: Side,
+        key: str,
+        *,
+        kept: UUID | None = None,
+        looked_at: dict[str, list[str]] | None = None,
+    ) -> None:
+        self.source, self.target, self.kept = source, target, kept
         self.transfer = Transfer(source, target, key)
         self.taken: dict[str, int] = {}
         self._maps: dict[Any, str] = {}
         if target.spot.is_shared:
-            for number, (content, copied) in enumerate(self.transfer.tables):
+            for content, copied in self.transfer.tables:
                 if root_of(content.model) is content.model:
-                    self._find(f"pg_temp.tenantkit_keys_{number}", content, copied)
+                    self._find(content, copied, None if looked_at is None else looked_at.get(content.table, []))
 
     def refuse(self) -> None:
         """Raise `MoveRefused` if there are any that something could refer to: rows of automatic many-to-many tables
@@ -62,15 +74,25 @@ class Keys:
             self._give_new(model, name)
         return {content.table: self._change(content) for content in contents()} if self._maps else {}
 
-    def _find(self, name: str, content: Content, copied: sql.Copied) -> None:
-        column = quoted(content.key.column)
-        own = self._at_target(f"{name}_own", copied, [content.key.column])
-        query = f"SELECT own.{column} AS old FROM {own} AS own JOIN {copied.target} AS t ON t.{column} = own.{column} "
-        query += f"WHERE NOT {copied.among}"  # what the tenant itself left there goes before it comes
-        self.target.raw.execute(f"CREATE TEMP TABLE {_bare(name)} ON COMMIT DROP AS {query}")
+    def _find(self, content: Content, copied: sql.Copied, some: list[str] | None) -> None:
+        column = self.target.column(content.table, content.key.column)
+        name = self._name(content.table)
+        self.target.raw.execute(keys_sql.make(name, column.type))
+        if some is not None:
+            copied = self.transfer.narrowed(content, copied, some)
+        if some is None or some:
+            own = self._at_target(keys_sql.temporary(f"{content.table} own"), copied, [column.name])
+            self.target.raw.execute(keys_sql.find(name, own, copied, quoted(column.name)))
         if rows := self.target.ask(f"SELECT count(*) FROM {name}")[0][0]:
             self.taken[content.label] = rows
             self._maps[content.model] = name
+
+    def _name(self, table: str) -> str:
+        return keys_sql.temporary(table) if self.kept is None else keys_sql.kept(self.kept, table)
+
+    def _at_source(self, table: str) -> str:
+        """The same table of keys, where the source is."""
+        return self._name(table) if self.source.raw is self.target.raw else keys_sql.temporary(table)
 
     def _at_target(self, name: str, copied: sql.Copied, columns: Sequence[str]) -> str:
         """What stands behind FROM at the target for some columns of the tenant's rows at the source."""
@@ -105,11 +127,12 @@ class Keys:
 
     def _give_new(self, model: Any, name: str) -> None:
         content, copied = next(found for found in self.transfer.tables if found[0].model is model)
-        column = next(one for one in self.target.columns[content.table] if one.name == content.key.column)
+        column = self.target.column(content.table, content.key.column)
         raw = self.target.raw
         if column.sequence is not None:
             greatest = self.source.ask(f"SELECT max(s.{quoted(column.name)}) FROM {copied.source}")[0][0]
-            raw.execute(sql.advance(column.sequence, greatest))
+            if greatest is not None:
+                raw.execute(sql.advance(column.sequence, greatest))
             new = f"nextval({literal(column.sequence)})::{column.type}"
         elif column.type == "uuid":
             new = "gen_random_uuid()"
@@ -118,14 +141,12 @@ class Keys:
                 f"{content.label} has keys of the type {column.type} that are taken, and nothing makes new ones. "
                 "Change them before."
             )
-        raw.execute(f"ALTER TABLE {name} ADD COLUMN new {column.type}")
-        raw.execute(f"UPDATE {name} SET new = {new}")
-        raw.execute(f"CREATE UNIQUE INDEX ON {name} (old)")
+        raw.execute(keys_sql.give(name, new))
+        there = self._at_source(content.table)
         if self.source.raw is not raw:
-            make = f"CREATE TEMP TABLE {_bare(name)} (old {column.type} PRIMARY KEY, new {column.type}) ON COMMIT DROP"
-            self.source.raw.execute(make)
-            _pipe(raw, f"COPY {name} TO STDOUT", self.source.raw, f"COPY {name} FROM STDIN")
-        self.source.raw.execute(f"ANALYZE {name}")
+            self.source.raw.execute(keys_sql.make(there, column.type))
+            _pipe(raw, f"COPY {name} TO STDOUT", self.source.raw, f"COPY {there} FROM STDIN")
+        self.source.raw.execute(f"ANALYZE {there}")
 
     def _change(self, content: Content) -> Change:
         columns: dict[str, str] = {}
@@ -139,13 +160,13 @@ class Keys:
             }
         )
         for name, target in follow.items():
-            if (found := self._maps.get(root_of(target))) is not None:
+            if (root := root_of(target)) in self._maps:
                 alias, column = f"k{len(joins)}", f"s.{quoted(name)}"
-                joins.append(f" LEFT JOIN {found} AS {alias} ON {alias}.old = {column}")
+                joins.append(f" LEFT JOIN {self._at_source(root._meta.db_table)} AS {alias} ON {alias}.old = {column}")
                 columns[name] = f"coalesce({alias}.new, {column})"
         for generic in content.generics:
             self._change_generic(content, generic, columns, joins)
-        return Change(columns, "".join(joins))
+        return Change(columns, "".join(joins), self._maps.get(root_of(content.model), ""))
 
     def _change_generic(self, content: Content, generic: Any, columns: dict[str, str], joins: list[str]) -> None:
         meta = content.model._meta
@@ -154,12 +175,12 @@ class Keys:
             return
         column = f"s.{quoted(number)}"
         found = []
-        for root, name in self._maps.items():
+        for root in self._maps:
             if kinds := self._kinds(root, meta.get_field(generic.ct_field).remote_field.model):
                 alias = f"k{len(joins)}"
                 listed = ", ".join(map(str, kinds))
                 condition = f"s.{quoted(kind)} IN ({listed}) AND {alias}.old::text = {column}::text"
-                joins.append(f" LEFT JOIN {name} AS {alias} ON {condition}")
+                joins.append(f" LEFT JOIN {self._at_source(root._meta.db_table)} AS {alias} ON {condition}")
                 found.append(f"{alias}.new::text")
         if found:
             kind_of = next(one.type for one in self.source.columns[content.table] if one.name == number)
@@ -174,6 +195,12 @@ class Keys:
         }
         rows = self.source.ask(f"SELECT id, app_label, model FROM public.{quoted(types._meta.db_table)}")
         return [key for key, *label in rows if tuple(label) in labels]
+
+
+def forget_keys(main: Any, uid: Any) -> None:
+    """Which rows got new keys is not known any more."""
+    for (name,) in main.execute(keys_sql.FIND_KEPT, [keys_sql.prefix(uid)]).fetchall():
+        main.execute(f"DROP TABLE {name}")
 
 
 def root_of(model: Any) -> Any:

@@ -6,38 +6,32 @@ database says where it lives. What it left is kept until a grace period ends. Se
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack
-from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import connections, router, transaction
-from django.utils import timezone
+from django.db import router, transaction
 
-from ...conf import conf
 from ...context import contained, tenant_context, unscoped
 from ...exceptions import MoveRefused
 from ...isolation import isolation_of
-from ...isolation.schema import left_name, schema_name
 from ...lookup import forget
-from ...models import ENDED, Job, JobState, Place, TenantIsolation, TenantStatus, get_tenant_model
+from ...models import ENDED, Job, JobState, TenantIsolation, TenantStatus, get_tenant_model
 from ...signals import tenant_moved, tenant_moving
-from ...sql import moving as sql
-from ...sql.fence import FROZEN
-from ...sql.homes import rename_schema
-from ...sql.places import KEY as PLACE_KEY
+from ...sql.fence import CLOSED, FROZEN, OPEN
 from .. import jobs
 from ..fence import set_fence, unfence
 from ..jobs import outside_transactions
 from ..stores import stores
 from ..suspend import change_status
 from .checking import check_dangling, check_sides, check_source, check_wish
-from .leaving import discard_rows, put_away
+from .leaving import discard_rows, drop_half_copied, put_away
 from .making import bring_shared, drop_place, make_place
-from .online import catch_up, copy_all, copy_noted, forget_noted, watch
-from .remapping import Keys
+from .online import Beside, forget_noted, watch
+from .remapping import Keys, forget_keys
 from .sides import Side, Spot, opened
+from .switching import has_moved, is_mine, keep_result, source_of, switch, target_of
 from .transfer import Transfer
 
 MOVE = jobs.Kind("move", "move_tenant", MoveRefused)
@@ -58,8 +52,7 @@ def move(
 ) -> Job:
     """Move `tenant` to the isolation `to`, on the server `database` of TENANTKIT_SERVERS or the main one, and return
     the job; or go on with the unfinished one that has the same arguments. `remap` gives rows new keys whose own are
-    taken there. `online` copies while the tenant works, and puts it in maintenance for the rest: into a schema or a
-    database only.
+    taken there. `online` copies while the tenant works, and puts it in maintenance for the rest.
 
     Outside of transactions, where the system can log in. Raises `MoveRefused`, with nothing changed, where the tenant
     cannot move there, and `JobFailed` when a step failed: the tenant is then in maintenance until `resume()` or
@@ -68,8 +61,6 @@ def move(
     isolation_of(to)
     arguments = {"to": to, "database": database, "remap": remap, "online": online}
     wanted = Spot(to, database, tenant.uid)
-    if online and wanted.is_shared:
-        raise MoveRefused("--online is for moves into a schema or a database: nobody but the tenant is there yet.")
     if jobs.unfinished(MOVE, tenant.slug, arguments) is None:
         _look(tenant, wanted, remap=remap)
     job = jobs.begin(MOVE, tenant.slug, arguments, lambda: check_wish(tenant, wanted), tenant=tenant)
@@ -131,7 +122,7 @@ def give_up(uid: UUID | str) -> Job:
     if job.state in ENDED:
         raise MoveRefused(f"Job {job.uid} on {job.slug!r} is {job.state}.")
     tenant = _tenant(job)
-    if Spot.of(tenant) == _target(job):
+    if Spot.of(tenant) == target_of(job):
         raise MoveRefused(
             f"The tenant {job.slug!r} has moved: only cleaning up is left. `move_tenant --resume {job.uid}`, and then "
             f"`move_tenant {job.slug} --rollback`."
@@ -139,7 +130,7 @@ def give_up(uid: UUID | str) -> Job:
     if "from" in job.result:
         _end_watching(tenant, job)
         unfence(tenant)
-        drop_place(_target(job))
+        _discard(tenant, target_of(job))
     _work_again(tenant, job)
     job.state = JobState.GIVEN_UP
     job.save(update_fields=["state", "updated_at"])
@@ -169,14 +160,6 @@ def _tenant(job: Job) -> Any:
     return get_tenant_model()._base_manager.get(pk=job.tenant.pk)
 
 
-def _source(job: Job) -> Spot:
-    return Spot(job.result["from"]["isolation"], job.result["from"]["database"], job.tenant.uid)
-
-
-def _target(job: Job) -> Spot:
-    return Spot(job.arguments["to"], job.arguments["database"], job.tenant.uid)
-
-
 def begin(job: Job) -> None:
     """Remember where the tenant lives."""
     here = Spot.of(job.tenant)
@@ -187,9 +170,11 @@ def begin(job: Job) -> None:
 def make(job: Job) -> None:
     """Make the place, by the system; what the tenant left there before goes first."""
     with tenant_context(None), unscoped(reason=f"moving {job.slug}"):
-        if _target(job).is_shared:
-            discard_rows(_tenant(job), _target(job))
-        job.result["migrations"] = make_place(_target(job))
+        if target_of(job).is_shared:
+            discard_rows(_tenant(job), target_of(job))
+            if job.arguments.get("online"):  # nobody sees half a tenant among the others
+                set_fence(_tenant(job), CLOSED, target_of(job).home)
+        job.result["migrations"] = make_place(target_of(job))
 
 
 def freeze(job: Job) -> None:
@@ -204,34 +189,36 @@ def freeze(job: Job) -> None:
 @outside_transactions
 def shut(job: Job) -> None:
     """Fence the old home."""
-    set_fence(_tenant(job), FROZEN, _source(job).home)
+    set_fence(_tenant(job), FROZEN, source_of(job).home)
 
 
 @outside_transactions
 def move_rows(job: Job) -> None:
     """Copy the rows, compare them, and say where the tenant lives from now on."""
     tenant = job.tenant
-    with opened(_source(job), _target(job)) as (main, (source, target)):
+    with opened(source_of(job), target_of(job)) as (main, (source, target)):
         if not target.is_main and Spot.of(tenant) != target.spot:
             bring_shared(source, target, tenant)
         with main.transaction():
-            if _has_moved(main, job):
+            if has_moved(main, job):
                 return
             with ExitStack() as stack:
                 for raw in {id(side.raw): side.raw for side in (source, target) if side.raw is not main}.values():
                     stack.enter_context(raw.transaction())
-                _copy(job, source, target)
-            _switch(main, job, source)
+                _copy(main, job, source, target)
+            switch(main, job, source)
     forget(tenant)
 
 
 @outside_transactions
 def leave(job: Job) -> None:
-    """Put out of reach what the tenant left."""
+    """Put out of reach what the tenant left, and let it into what it has."""
     tenant = _tenant(job)
-    if _source(job).isolation != TenantIsolation.DATABASE:  # there it goes with the rest
+    if source_of(job).isolation != TenantIsolation.DATABASE:  # there it goes with the rest
         _end_watching(tenant, job)
-    put_away(tenant, _source(job), job.uid)
+    put_away(tenant, source_of(job), job.uid)
+    if target_of(job).is_shared:
+        set_fence(tenant, OPEN, target_of(job).home)
 
 
 @outside_transactions
@@ -240,7 +227,7 @@ def tell_stores(job: Job) -> None:
     tenant = _tenant(job)
     for store in stores():
         with tenant_context(tenant), contained(store.name):
-            store.moved(tenant, _source(job).home, tenant.home)
+            store.moved(tenant, source_of(job).home, tenant.home)
 
 
 def thaw(job: Job) -> None:
@@ -255,18 +242,18 @@ def thaw(job: Job) -> None:
 @outside_transactions
 def note(job: Job) -> None:
     """Have the old home note what changes, while the tenant works."""
-    watch(_tenant(job), _source(job), wanted=True)
+    watch(_tenant(job), source_of(job), wanted=True)
 
 
 @outside_transactions
 def copy_beside(job: Job) -> None:
     """Copy all rows, and then again those that have changed meanwhile, until few are left."""
-    tenant = _tenant(job)
-    with opened(_source(job), _target(job)) as (_, (source, target)):
+    with opened(source_of(job), target_of(job)) as (main, (source, target)):
         check_sides(source, target)
-        rows = copy_all(source, target, tenant)
-        rounds = catch_up(source, target, tenant, rows)
-    job.result["online"] = {"rows": rows, "rounds": rounds}
+        beside = _beside(main, job, source, target)
+        if "online" not in job.result:
+            beside.copy_all(partial(_keep_copied, main, job))
+        job.result["online"]["rounds"] = beside.catch_up(job.result["online"]["rows"])
 
 
 STEPS: dict[str, jobs.Step] = {
@@ -295,10 +282,27 @@ def _steps(job: Job) -> dict[str, jobs.Step]:
     return ONLINE if job.arguments.get("online") else STEPS
 
 
+def _beside(main: Any, job: Job, source: Side, target: Side) -> Beside:
+    return Beside(main, source, target, job.tenant, job.arguments["remap"], partial(is_mine, main, job))
+
+
+def _keep_copied(main: Any, job: Job, rows: int) -> None:
+    """Whoever goes on with the job knows that all was copied once."""
+    job.result["online"] = {"rows": rows}
+    keep_result(main, job)
+
+
+def _discard(tenant: Any, spot: Spot) -> None:
+    if spot.is_shared:
+        drop_half_copied(tenant, spot)
+    else:
+        drop_place(spot)
+
+
 def _end_watching(tenant: Any, job: Job) -> None:
     if job.arguments.get("online"):
-        watch(tenant, _source(job), wanted=False)
-        with opened(_source(job)) as (_, (source,)):
+        watch(tenant, source_of(job), wanted=False)
+        with opened(source_of(job)) as (_, (source,)):
             forget_noted(source, str(tenant.pk))
 
 
@@ -307,12 +311,15 @@ def _work_again(tenant: Any, job: Job) -> None:
         change_status(tenant, TenantStatus.ACTIVE, [TenantStatus.MAINTENANCE], reason="its move has ended")
 
 
-def _copy(job: Job, source: Side, target: Side) -> None:
+def _copy(main: Any, job: Job, source: Side, target: Side) -> None:
     check_sides(source, target)
     if job.arguments.get("online"):
-        transfer = Transfer(source, target, str(job.tenant.pk))
-        job.result["online"]["left"] = len(copy_noted(transfer))
-        job.result["tables"] = transfer.finish()
+        beside = _beside(main, job, source, target)
+        again = beside.copy_noted()
+        job.result["online"]["left"] = again.rows
+        job.result["remapped"] = beside.taken
+        job.result["tables"] = again.transfer.finish()
+        forget_keys(main, job.tenant.uid)
         return
     keys = Keys(source, target, str(job.tenant.pk))
     if not job.arguments["remap"]:
@@ -320,46 +327,6 @@ def _copy(job: Job, source: Side, target: Side) -> None:
     transfer = Transfer(source, target, str(job.tenant.pk), keys.changes())
     job.result["remapped"] = keys.taken
     job.result["tables"] = transfer.run()
-
-
-def _has_moved(main: Any, job: Job) -> bool:
-    """Whether the tenant lives in the new place already. From here to the end of the transaction the job, the tenant
-    and its place are ours. Raises `MoveRefused` where another process took the job up."""
-    main.execute(f"SELECT pg_advisory_xact_lock({PLACE_KEY.format('%s')})", [str(job.tenant.uid)])
-    (attempts,) = main.execute(sql.LOCK_JOB.format(**_names()), [job.pk]).fetchone()
-    if attempts != job.attempts:
-        raise MoveRefused(f"Job {job.uid} on {job.slug!r} was taken up by another process, which goes on with it.")
-    isolation, server, _ = main.execute(sql.LOCK_TENANT.format(**_names()), [job.tenant.pk]).fetchone()
-    return bool((isolation, server) == (_target(job).isolation, _target(job).server))
-
-
-def _switch(main: Any, job: Job, source: Side) -> None:
-    target, names = _target(job), _names()
-    given = {
-        "uid": job.tenant.uid,
-        "left": job.uid,
-        "after": timezone.now() + timedelta(days=conf.GRACE_DAYS),
-        "isolation": target.isolation,
-        "server": source.spot.server if source.spot.is_shared else target.server,
-        "migrations": job.result["migrations"],
-    }
-    main.execute((sql.LEFT_ROWS if source.spot.is_shared else sql.LEAVE).format(**names), given)
-    if source.spot.isolation == TenantIsolation.SCHEMA:
-        main.execute(rename_schema(schema_name(job.tenant.uid), left_name(job.uid)))
-    if not target.is_shared:
-        main.execute(sql.ENTER.format(**names), {**given, "server": target.server})
-    main.execute(sql.SWITCH.format(**names), [target.isolation, target.server, job.tenant.pk])
-    main.execute(sql.KEEP_RESULT.format(**names), [json.dumps(job.result), job.pk])
-
-
-def _names() -> dict[str, str]:
-    tenant, quote = get_tenant_model()._meta, connections[router.db_for_write(Job)].ops.quote_name
-    return {
-        "tenant": f"public.{quote(tenant.db_table)}",
-        "key": quote(str(tenant.pk.column)),
-        "job": f"public.{quote(Job._meta.db_table)}",
-        "place": f"public.{quote(Place._meta.db_table)}",
-    }
 
 
 class _rolled_back:  # noqa: N801 - reads as a verb phrase

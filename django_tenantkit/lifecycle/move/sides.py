@@ -98,6 +98,10 @@ class Side:
             found.setdefault(table, []).append(Column(*column))
         return found
 
+    def column(self, table: str, name: str) -> Column:
+        """One of them."""
+        return next(one for one in self.columns[table] if one.name == name)
+
 
 def tables() -> list[str]:
     """The names of all tables of homes."""

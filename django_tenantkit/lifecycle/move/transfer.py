@@ -16,7 +16,8 @@ from ...models import TenantIsolation
 from ...sql import moving as sql
 from ...sql.common import fill
 from ...sql.homes import quoted
-from ...sql.noting import keyed
+from ...sql.noting import array
+from ...sql.remapping import changed
 from ..contents import Content, contents
 from .bare import rouse, strip
 from .sides import Column, Side
@@ -29,10 +30,12 @@ BLOCK = 1 << 18
 
 
 class Change(NamedTuple):
-    """How rows change on the way: what is selected in place of columns, by name, and what they are joined with."""
+    """How rows change on the way: what is selected in place of columns, by name, and what they are joined with. `keys`
+    is the table at the target that has the new keys of these rows."""
 
     columns: dict[str, str]
     joins: str = ""
+    keys: str = ""
 
 
 #: Nothing changes.
@@ -59,17 +62,17 @@ class Transfer:
         self.settle()
         indexes, references = self._make_room()
         for content, copied in self.tables:
-            told(content.label, self.copy(copied))
+            told(content.label, self.copy(copied, by_pages=self.pace.rate is not None))
         for statement in indexes:
             self.target.raw.execute(statement)
-        self._bring_common()
+        self.bring_common()
         for statement in references:
             self.target.raw.execute(statement)
 
     def finish(self) -> dict[str, Any]:
         """Compare, and make the target one to work with."""
         self.settle()
-        self._bring_common()
+        self.bring_common()
         if not self.target.spot.is_shared:
             rouse(self.target)
         found = dict(self._compared())
@@ -86,10 +89,17 @@ class Transfer:
 
     def again(self, content: Content, copied: sql.Copied, keys: list[str]) -> tuple[str, sql.Copied]:
         """The statement that removes the rows with these keys at the target, and what copies them as they are now."""
-        column = quoted(content.key.column)
-        kind = next(one.type for one in self.target.columns[content.table] if one.name == content.key.column)
-        delete = f"DELETE FROM {copied.target} AS t WHERE {keyed(f't.{column}', kind, keys)}"
-        return delete, copied._replace(source=f"{copied.source} AND {keyed(f's.{column}', kind, keys)}")
+        column = self.target.column(content.table, content.key.column)
+        listed = array(column.type, keys)
+        if maps := self.changes.get(content.table, SAME).keys:
+            listed = f"ARRAY({changed(maps, listed)})"
+        delete = f"DELETE FROM {copied.target} AS t WHERE t.{quoted(column.name)} = ANY ({listed}) AND {copied.among}"
+        return delete, self.narrowed(content, copied, keys)
+
+    def narrowed(self, content: Content, copied: sql.Copied, keys: list[str]) -> sql.Copied:
+        """Of a table the rows with these keys, given as text."""
+        column = self.target.column(content.table, content.key.column)
+        return copied._replace(source=f"{copied.source} AND s.{quoted(column.name)} = ANY ({array(column.type, keys)})")
 
     def counts(self) -> dict[str, int]:
         """How many rows there are at the source, by label."""
@@ -114,7 +124,7 @@ class Transfer:
         plain = f"s.{quoted(name)}"
         return sql.Column(change.columns.get(name, plain), name, not column.is_hashed)
 
-    def _bring_common(self) -> None:
+    def bring_common(self) -> None:
         """Rows of nobody are in a home of one tenant as in any other: they do not come from its old one. Whoever
         writes some waits from the first of these calls on."""
         spot = self.target.spot
@@ -128,7 +138,7 @@ class Transfer:
         """Empty a home that is the tenant's own, and leave its indexes for later: the statements that make them. In
         shared tables there is nothing of the tenant."""
         if not self.target.spot.is_shared:
-            self._bring_common()
+            self.bring_common()
             self.target.raw.execute(sql.empty(copied.target for _, copied in self.tables))
             return strip(self.target)
         for content, copied in self.tables:
@@ -141,11 +151,11 @@ class Transfer:
         self.target.raw.execute("SET CONSTRAINTS ALL DEFERRED")
         return [], []
 
-    def copy(self, copied: sql.Copied) -> int:
+    def copy(self, copied: sql.Copied, *, by_pages: bool = False) -> int:
         """Copy the rows of a table, and return how many."""
         if self.source.raw is self.target.raw:
             done = 0
-            for part in self._parts(copied):
+            for part in self._pages(copied) if by_pages else [copied]:
                 rows = int(self.target.raw.execute(part.insert()).rowcount)
                 self.pace.after(rows)
                 done += rows
@@ -164,14 +174,11 @@ class Transfer:
             self.target.raw.execute(f"DROP TABLE {copy}")
             return rows
 
-    def _parts(self, copied: sql.Copied) -> Iterator[sql.Copied]:
-        """The rows, all at once or page by page, as the pace asks."""
+    def _pages(self, copied: sql.Copied) -> Iterator[sql.Copied]:
+        """The rows, some pages at a time, as the pace asks."""
         table = copied.source.partition(" AS s")[0]
-        if self.pace.rate is None:
-            yield copied
-            return
         pages, rows = self.source.ask(sql.SIZE, [table])[0]
-        step = max(1, int(self.pace.rate / 5 * pages / max(rows, 1)))
+        step = max(1, int((self.pace.rate or rows) / 5 * pages / max(rows, 1)))
         for page in range(0, pages, step):
             yield copied._replace(source=f"{copied.source} AND {sql.pages(page, page + step)}")
 
