@@ -58,7 +58,7 @@ def test_references_are_made_with_tables_but_for_one_of_a_circle(snapshot: Snaps
         "CREATE TABLE empty_b",
         "CREATE TABLE empty_a",
         "ALTER TABLE ONLY empty_b ADD CONSTRAINT empty_b_a_id_fkey FOREIGN KEY",
-    ] 
+    ]
     assert "empty_b_b_id_fkey" in statements[0]
 
 
