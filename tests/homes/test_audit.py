@@ -129,6 +129,23 @@ def test_rows_left_behind_among_those_of_row_tenants(acme: Any) -> None:
         assert found("home") == [("home.foreign", "rows")]
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "UPDATE {} SET name = 'another'",
+        "DELETE FROM {}",
+        "INSERT INTO {} (id, name) VALUES (gen_random_uuid(), 'more')",
+    ],
+)
+def test_rows_of_nobody_that_are_not_what_was_written(schema: str, fault: str) -> None:
+    table = f"{schema}.presets_rate"
+    by_system("INSERT INTO rows.presets_rate (id, name) VALUES (gen_random_uuid(), 'full')")
+    assert found("home") == []
+    with planted(fault.format(table), f"SELECT tenantkit.fill_common('{schema}')"):
+        assert found("home") == [("home.stale", schema)]
+    assert found("home") == []
+
+
 def test_a_place_without_a_tenant(acme: Any, schema: str) -> None:
     by_system(f"UPDATE public.django_tenantkit_tenant SET isolation = 'row' WHERE id = {acme.pk}")
     assert found("home") == [("home.unclaimed", schema)]
