@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -210,6 +211,35 @@ class TestRestore:
         assert contents(acme) == before
         assert files.items() <= stored(media).items()
         assert compare(acme, archive, files=True) == []
+
+    def test_a_row_comes_back_with_its_file(self, acme: Any, archive: Path, media: Path) -> None:
+        os.utime(media / "papers" / "empty", (0, 0))
+        before = papers(acme)
+        with tenant_context(acme):
+            Paper.objects.filter(text__in=["papers/empty", f"{acme.uid.hex}/own.txt"]).delete()
+        job = restore_tenant(acme, archive, ["all"])
+        assert (papers(acme), job.result["notes"]) == (before, [])
+
+    @pytest.mark.parametrize("files", [False, True])
+    @pytest.mark.parametrize("work", ["restore", "import"])
+    def test_a_name_that_another_tenant_uses_by_now_is_left_to_it(
+        self, two: World, acme: Any, archive: Path, media: Path, tmp_path: Path, files: bool, work: str
+    ) -> None:
+        if not files:
+            archive = tmp_path / "without.tar"
+            export_tenant(acme, archive)
+        with tenant_context(acme):
+            Paper.objects.filter(text="papers/a ü.txt").delete()
+        default_storage.delete("papers/a ü.txt")
+        assert paper(two.globex, "papers/a ü.txt", b"a" if files else b"globex's") == "papers/a ü.txt"
+        if work == "restore":
+            job = restore_tenant(acme, archive, ["all"], files=files)
+        else:
+            job = import_tenant(archive, on_conflict="update")
+        name, data = papers(acme)["papers/a ü.txt"]
+        assert name.startswith(f"{acme.uid.hex}/")
+        assert data == (b"a" if files else None)
+        assert ("may be another tenant's by now" in "".join(job.result["notes"])) is not files
 
     def test_those_of_other_models_are_not_written(self, acme: Any, archive: Path, media: Path) -> None:
         (media / "papers" / "empty").unlink()

@@ -8,9 +8,13 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+
+from django.utils.dateparse import parse_datetime
+from django.utils.timezone import is_naive
 
 from ...exceptions import ArchiveRefused
 from . import sealing
@@ -39,6 +43,15 @@ class Checked:
     def digest(self) -> str:
         """What stands for all of it."""
         return next(entry.sha256 for entry in self.entries if entry.name == CHECKSUMS)
+
+    @property
+    def made_at(self) -> datetime | None:
+        """Of when it is, if it says so."""
+        try:
+            found = parse_datetime(self.manifest.get("created_at", ""))
+        except (TypeError, ValueError):
+            return None
+        return None if found is None or is_naive(found) else found
 
     def rows(self) -> dict[str, int]:
         """The rows by model, without those that are only named."""

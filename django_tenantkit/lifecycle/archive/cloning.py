@@ -44,7 +44,8 @@ def clone_tenant(
     job; `job.tenant` is the copy. It lives as the original does, if nothing else is said. With `mask` what
     TENANTKIT_MASKS names is changed before it leaves the original; files are copied as they are, so leave them out
     where they say too much. The copy has no domains: those lead to the original. `backup` is an entry of DATABASES that
-    was restored from a backup, if the copy is to be of the tenant as it was there. Outside of transactions.
+    was restored from a backup, if the copy is to be of the tenant as it was there; it has no files. Outside of
+    transactions.
 
     Raises `ArchiveRefused` with nothing changed: where the slug is taken, or shared rows cannot be named. A process
     that was killed is followed by another call with the same arguments.
@@ -53,7 +54,8 @@ def clone_tenant(
         return _run(jobs.take_up(CLONE, found), progress)
     if backup:
         ground_in(tenant, backup)
-    arguments = {**_arguments(tenant, slug, mask, isolation, database), "files": files, "backup": backup}
+    arguments = _arguments(tenant, slug, mask, isolation, database)
+    arguments |= {"files": files and not backup, "backup": backup}
     return _run(jobs.begin(CLONE, slug, arguments, partial(refuse_slug, slug)), progress)
 
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 from tempfile import SpooledTemporaryFile
 from typing import Any, Protocol, cast
 from uuid import UUID
 
 from django.core.files import File
+from django.utils import timezone
 
 from ...exceptions import ArchiveRefused
 from ...sql import archives as sql
@@ -25,6 +27,8 @@ from .keys import Keys
 from .tables import Ground, Table
 
 _BATCH = 1000
+#: By how much clocks may differ.
+_MARGIN = timedelta(minutes=1)
 #: The length of an ending that is kept when a name is shortened.
 _SUFFIX = 20
 
@@ -45,17 +49,26 @@ class Source(Protocol):
 @dataclass(frozen=True)
 class Naming:
     """What files of the tenant `old` are called in the tenant `new`. `is_new`: it has none yet. `is_believed`: the
-    archive was signed by somebody who is trusted here."""
+    archive was signed by somebody who is trusted here. `made_at`: of when it is, if that is known."""
 
     old: UUID
     new: UUID
     is_new: bool
     is_believed: bool
+    made_at: datetime | None = None
 
     @property
     def is_own(self) -> bool:
         """Whether the rows are certainly the tenant's own as they were."""
         return self.is_believed and not self.is_new and self.old == self.new
+
+    def is_its(self, storage: Any, name: str) -> bool:
+        """Whether a file that the tenant had is still that one, though no row names it today. In its folder it is. Of
+        a name that all tenants use a file that is older than the archive; a later one may be somebody else's."""
+        if not self.is_own:
+            return False
+        uid = next((uid for uid in map(_uid, name.split("/")) if uid is not None), None)
+        return uid == self.new or (self.made_at is not None and is_older(storage, name, self.made_at - _MARGIN))
 
     def target(self, kind: str, name: str, longest: int, digest: str = "") -> str:
         """The name in the tenant's folder: that of its uid."""
@@ -95,12 +108,12 @@ class Files:
         self.targets: dict[str, tuple[Any, str]] = {}
         #: The keys of files that are there already, as they were.
         self.kept: set[str] = set()
+        #: The keys of files that may be another tenant's by now.
+        self.doubtful: list[str] = []
         self._columns: dict[str, tuple[Table, str]] = {}
 
     def match(self, place: int, table: Table, given: Any) -> None:
         """Note what the names in the lines of a table become."""
-        if self.naming.is_own and self.source is None:
-            return
         for column in columns_of(table):
             if column.name in given["columns"]:
                 kind = kind_of_files(table.label, column.field)
@@ -110,7 +123,7 @@ class Files:
                     names = [name for (name,) in cursor.fetchall()]
                 for start in range(0, len(names), _BATCH):
                     some = names[start : start + _BATCH]
-                    known = set() if self.naming.is_own else self._named_today(kind, some)
+                    known = set() if self.naming.is_new else self._named_today(kind, some)
                     self.keys.put(kind, {name: self._name(kind, column.field, name, known) for name in some})
 
     def _name(self, kind: str, field: Any, name: str, known: set[str]) -> str:
@@ -118,19 +131,31 @@ class Files:
             return name
         key = key_of(kind, name)
         digest = None if self.source is None else self.source.digest(key)
-        if digest is None and (self.naming.is_own or name in known):
-            return name
         if not is_path(name):
-            if self.naming.is_believed and digest is None:
+            if digest is None and (self.naming.is_believed or name in known):
                 return name  # an address, for example
             raise ArchiveRefused(f"Rows of {kind.rpartition('.')[0]} name a file that is none: {name[:100]!r}.")
-        if digest and self.naming.is_own and digest_in(field.storage, name) == digest:
-            self.kept.add(key)
-            return name
+        if name in known or self.naming.is_its(field.storage, name):
+            if digest is None:
+                return name
+            if digest and digest_in(field.storage, name) == digest:
+                self.kept.add(key)
+                return name
         target = self.naming.target(kind, name, field.max_length or 100, digest or "")
         if digest is not None:
             self.targets[key] = field.storage, target
+        elif self.naming.is_own:
+            self.doubtful.append(key)
         return target
+
+    def doubts(self) -> list[str]:
+        """What is said of files that rows do not name any more."""
+        if not self.doubtful:
+            return []
+        return [
+            f"{len(self.doubtful)} files are gone or may be another tenant's by now, so their rows name them no more: "
+            f"{', '.join(self.doubtful[:20])}. An archive made with --files has them."
+        ]
 
     def write(self, notes: list[str], labels: Collection[str] | None = None) -> int:
         """Write what is not there yet, of these models or all, and return how many files that were."""
@@ -173,6 +198,15 @@ def _write(storage: Any, target: str, chunks: Iterable[bytes]) -> None:
     if saved != target:
         storage.delete(saved)
         raise ArchiveRefused(f"The storage {type(storage).__name__} keeps {target!r} under another name, {saved!r}.")
+
+
+def is_older(storage: Any, name: str, moment: datetime) -> bool:
+    """Whether a storage has a file that was there at a moment, as it is."""
+    try:
+        modified: datetime = storage.get_modified_time(name)
+    except (OSError, NotImplementedError):
+        return False
+    return (timezone.make_aware(modified) if timezone.is_naive(modified) else modified) < moment
 
 
 def digest_in(storage: Any, name: str) -> str | None:

@@ -72,7 +72,7 @@ class Load:
         check_state(checked.manifest["migrations"], applied(ground.home, ground.main))
         self.keys = Keys(ground)
         old = UUID(checked.manifest["tenant"]["uid"])
-        naming = Naming(old, ground.tenant.uid, wish.is_new, checked.is_ours)
+        naming = Naming(old, ground.tenant.uid, wish.is_new, checked.is_ours, checked.made_at)
         self.files = Files(ground, self.keys, naming, source)
 
     def run(self) -> Loaded:
@@ -151,6 +151,7 @@ class Load:
         """Find what files are called in the tenant."""
         for place, (table, given) in enumerate(self.tables.values()):
             self.files.match(place, table, given)
+        self.loaded.notes += self.files.doubts()
 
     def match(self) -> None:
         """Find the rows that the archive names."""

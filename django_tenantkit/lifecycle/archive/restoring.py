@@ -173,6 +173,7 @@ def put_back(job: Job) -> None:
         differences = past.differences(0, chosen)
         past.put_back(chosen)
     job.result |= {"applied": sorted(chosen), "differences": [one.described() for one in differences]}
+    job.result["notes"] = past.load.loaded.notes
     with contained("tenant_restored"), tenant_context(None):
         tenant_restored.send(sender=type(job.tenant), tenant=job.tenant, difference=differences, job=job)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from django.utils import timezone
+
 from ...models import Job
 from ...sql import archives as sql
 from ...sql.homes import quoted
@@ -135,6 +137,8 @@ class Ground:
             self.main = main_spot(alias)
             self.home = Spot(alias, self.home.schema)
         self.tables = tables(self.home, self.main)
+        #: Of when rows are that are read from here; None for a backup, which does not say.
+        self.at = None if alias else timezone.now()
 
     def spot(self, model: Any) -> Spot:
         """Where rows of a model are."""

@@ -9,7 +9,6 @@ from typing import IO, Any, TypeAlias
 
 import django
 from django.contrib.contenttypes.models import ContentType
-from django.utils import timezone
 
 from ...context import unscoped
 from ...exceptions import ArchiveRefused
@@ -87,7 +86,7 @@ def _manifest(source: Ground, wanted: Wanted) -> dict[str, Any]:
     return {
         "format": "django_tenantkit archive",
         "version": VERSION,
-        "created_at": timezone.now().isoformat(),
+        "created_at": None if source.at is None else source.at.isoformat(),
         "django": django.get_version(),
         "tenant": {
             "uid": str(tenant.uid),

@@ -74,4 +74,5 @@ class Command(TenantCommand):
 
     def _show_done(self, job: Any) -> None:
         rows = sum(one[kind] for one in job.result["differences"] for kind in ("missing", "new", "changed"))
-        self.show({"slug": job.slug, "job": str(job.uid), **job.result}, f"{job.slug}: {rows} rows are what they were.")
+        lines = [f"{job.slug}: {rows} rows are what they were.", *(f"  {note}" for note in job.result["notes"])]
+        self.show({"slug": job.slug, "job": str(job.uid), **job.result}, "\n".join(lines))
