@@ -88,6 +88,12 @@ def among(table: str, column: str, condition: str) -> str:
     return f"SELECT DISTINCT {name}::text FROM {table} WHERE {condition} AND {name} = ANY (%s)"
 
 
+#: Only one process does a job that was left. The lock is its transaction's, which may wait for as long as that takes.
+ALONE = """
+SELECT set_config('idle_in_transaction_session_timeout', '0', true),
+    pg_try_advisory_xact_lock(hashtextextended('tenantkit.archive ' || %s, 0))
+"""
+
 #: The migrations on record.
 MIGRATIONS = "SELECT app, name FROM {schema}.django_migrations ORDER BY app, name"
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from .homes import quoted
 from .moving import Copied
+from .session import literal
 
 #: What names of those that stay begin with, in the schema `tenantkit`; the tenant's uid follows.
 KEPT = "keys_"
@@ -72,6 +73,12 @@ def changed(name: str, keys: str) -> str:
     return f"SELECT coalesce(k.new, own) FROM unnest({keys}) AS own LEFT JOIN {name} AS k ON k.old = own"
 
 
-def last_given(sequence: str, table: str, column: str) -> str:
-    """The greatest number that a sequence has given, or that a column has."""
-    return f"SELECT greatest((SELECT last_value FROM {sequence}), (SELECT max({quoted(column)}) FROM {table}))"
+def last_given(sequence: str | None, table: str, column: str) -> str:
+    """The greatest number that a sequence has given, if there is one, or that a column has."""
+    given = "NULL" if sequence is None else f"(SELECT last_value FROM {sequence})"
+    return f"SELECT greatest({given}, (SELECT max({quoted(column)}) FROM {table}))"
+
+
+def no_writers(table: str) -> str:
+    """The statement that fails where a transaction is open that has written into a table."""
+    return f"DO {literal(f'BEGIN LOCK TABLE {table} IN SHARE MODE NOWAIT; END')}"

@@ -9,6 +9,7 @@ from django.db import connection
 
 from django_tenantkit import tenant_context, unscoped
 from django_tenantkit.exceptions import ArchiveRefused
+from django_tenantkit.lifecycle.archive.cloning import clone_tenant
 from django_tenantkit.lifecycle.archive.exporting import export_tenant
 from django_tenantkit.lifecycle.archive.importing import import_tenant
 from django_tenantkit.lifecycle.archive.restoring import restore_tenant
@@ -128,3 +129,33 @@ def test_another_tenants_rows_stay_as_they_are(two: World, archive: Path) -> Non
     import_tenant(archive, "copy")
     import_tenant(archive, on_conflict="update")
     assert two.snapshot(two.globex) == before
+
+
+class TestASecondTime:
+    def test_rows_that_got_new_keys_are_not_there_twice(self, two: World, archive: Path) -> None:
+        copy = import_tenant(archive, "copy", remap=True).tenant
+        before = graph(copy)
+        for how in ("update", "refuse"):
+            with pytest.raises(ArchiveRefused, match=r"were given new keys .* they would be there twice"):
+                import_tenant(archive, "copy", on_conflict=how)
+        assert graph(copy) == before
+
+    def test_nor_those_of_a_clone(self, two: World, archive: Path) -> None:
+        clone_tenant(two.acme, "copy")
+        with pytest.raises(ArchiveRefused, match="would be there twice"):
+            import_tenant(archive, "copy", on_conflict="update")
+
+    def test_a_later_archive_of_the_copy_has_the_new_keys(self, two: World, archive: Path, tmp_path: Path) -> None:
+        copy = import_tenant(archive, "copy").tenant
+        export_tenant(copy, tmp_path / "copy.tar")
+        before = graph(copy)
+        with tenant_context(copy):
+            Line.objects.update(quantity=99)
+        import_tenant(tmp_path / "copy.tar", on_conflict="update")
+        assert graph(copy) == before
+
+    def test_the_tenants_own_archive_as_often_as_you_like(self, two: World, archive: Path) -> None:
+        before = graph(two.acme)
+        for _ in range(2):
+            import_tenant(archive, on_conflict="update")
+        assert graph(two.acme) == before

@@ -1,10 +1,12 @@
 """`python -m tests.benchmarks.moving`: a tenant's rows from one home to another, compared on both sides, against the
-bare statements that copy them, with the same indexes and references. Ends with 1 where a target is missed."""
+bare statements that copy them, with the same indexes and references; and with `--online` moves beside two writers, the
+tenant and another one. Ends with 1 where a target is missed."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import random
 import sys
 import time
 from collections.abc import Callable
@@ -28,6 +30,8 @@ def main() -> int:
     options = argparse.ArgumentParser(prog="python -m tests.benchmarks.moving", description=__doc__)
     options.add_argument("--rows", type=int, default=1_000_000, metavar="N")
     options.add_argument("--blocks", type=int, default=3, metavar="N", help="each is A B")
+    options.add_argument("--online", action="store_true", help="moves beside writers, and nothing else")
+    options.add_argument("--rate", type=int, default=1000, metavar="N", help="how often each of them writes a second")
     arguments = options.parse_args()
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.benchmarks.settings"
     os.environ["TENANTKIT_TEST_ISOLATION"] = "mixed"
@@ -37,7 +41,7 @@ def main() -> int:
     try:
         django.setup()
         databases.clone(connection, "benchmarks")
-        return measured(arguments)
+        return online(arguments) if arguments.online else measured(arguments)
     finally:
         connections.close_all()
         databases.end_run(run)
@@ -70,6 +74,61 @@ def measured(arguments: argparse.Namespace) -> int:
     connections[SHARED].close()
     missed = [said(name, median(ratios[name]), least) for name, least in TARGETS.items()]
     return int(any(missed))
+
+
+def online(arguments: argparse.Namespace) -> int:
+    """A move into a schema and one back into shared tables, while the tenant and another one write."""
+    from django_tenantkit.lifecycle.move.run import move
+    from django_tenantkit.models import Tenant
+    from django_tenantkit.testing.tenants import make_tenant
+    from tests.moving.beside import at_work
+
+    one, other = make_tenant("acme", isolation="row"), make_tenant("other", isolation="row")
+    fill(one, arguments.rows)
+    fill(other, arguments.rows // 10)
+    missed = 0
+    for to in ("schema", "row"):
+        tenant = Tenant.objects.get(pk=one.pk)
+        writers = [writing(tenant, arguments.rate), writing(other, arguments.rate)]
+        with at_work(*writers) as sampler:
+            job = move(tenant, to, online=True)
+        took = {step["name"]: step["seconds"] for step in job.steps}
+        found = job.result["online"]
+        part = found["left"] / found["rows"]
+        frozen = sum(took[name] for name in ("freeze", "fence", "move_rows", "leave", "tell_stores", "thaw"))
+        print(
+            f"to {to} beside {writers[0].done} and {writers[1].done} writes: copied {found['rows']} rows in "
+            f"{took['copy_beside']:.1f} s and {found['rounds']} rounds; {found['left']} left at the freeze, {part:.2%} "
+            f"(at most 1 %); frozen for {frozen:.2f} s, of which switching {took['move_rows']:.2f} s\n"
+            f"  {sampler.samples} samples of locks: {sampler.blocked} in which the other waits for the job, "
+            f"{sampler.waited} in which the job waits for the other, {sampler.moments} in which the other waits while "
+            "a table is taken for a moment",
+            flush=True,
+        )
+        missed += part > 0.01 or bool(sampler.waits) or writers[1].error is not None
+    connections.close_all()
+    return int(bool(missed))
+
+
+def writing(tenant: Any, rate: int) -> Any:
+    """Somebody who changes rows of the tenant and makes new ones."""
+    from tests.benchmarks.models import Customer, Invoice
+    from tests.moving.beside import Writer
+
+    customers, invoices = (connection.ops.quote_name(model._meta.db_table) for model in (Customer, Invoice))
+    insert = (
+        f"INSERT INTO {invoices} (id, tenant_id, customer_id, number, amount, due) "
+        f"SELECT gen_random_uuid(), tenant_id, id, %s, 1, NULL FROM {customers} LIMIT 1 RETURNING id"
+    )
+    keys: list[Any] = []
+
+    def work(its: Any, number: int) -> None:
+        if number % 2:
+            its.execute(f"UPDATE {invoices} SET amount = amount + 1 WHERE id = %s", [random.choice(keys)])
+        else:
+            keys.append(its.execute(insert, [f"NEW-{number}"]).fetchone()[0])
+
+    return Writer(tenant, work, 1 / rate)
 
 
 def compare(name: str, source: Any, target: Any, tenant: Any, ratios: list[float]) -> None:

@@ -9,18 +9,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from django.contrib.auth import get_user_model
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connections
 
 from django_tenantkit import tenant_context
 from django_tenantkit.lifecycle.contents import contents
-from django_tenantkit.lifecycle.fence import set_fence
+from django_tenantkit.lifecycle.fence import connection_of, schema_of, set_fence
 from django_tenantkit.lifecycle.leaving import drop_left_places
 from django_tenantkit.lifecycle.move.sides import Spot, opened
 from django_tenantkit.lifecycle.places import make_place
 from django_tenantkit.models import Place, PlaceState, Tenant
 from django_tenantkit.testing.tenants import make_tenant
+from tests.databases import ROLES, parameters
 from tests.operating import operated
 from tests.presets.models import Sale
 from tests.testapp.models import Category, Customer, Invoice, Line, Note, Plan, Product, Profile, Region, Tag, Vip
@@ -95,6 +97,17 @@ def objects(tenant: Any) -> str:
             Sale.objects.count(),
         ]
     return json.dumps([found, notes, rest], cls=DjangoJSONEncoder)
+
+
+def application(tenant: Any) -> psycopg.Connection[Any]:
+    """Another process, as the application's role, inside the tenant, at its home."""
+    given = connection_of(tenant.home).settings_dict
+    found = psycopg.connect(dbname=given["NAME"], **parameters(given))
+    found.execute("SELECT set_config('tenantkit.tenant', %s, false)", [str(tenant.pk)])
+    found.execute("SELECT set_config('search_path', %s, false)", [schema_of(tenant.home)])
+    found.execute("SELECT set_config('role', %s, false)", [ROLES.application])
+    found.commit()
+    return found
 
 
 def collide(*tenants: Any) -> None:

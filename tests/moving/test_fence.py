@@ -11,12 +11,13 @@ from django.db import connection, connections, transaction
 
 from django_tenantkit import tenant_context, unscoped
 from django_tenantkit.exceptions import TenantUnavailable
-from django_tenantkit.lifecycle.fence import connection_of, fence, schema_of, unfence
+from django_tenantkit.lifecycle.fence import connection_of, fence, unfence
 from django_tenantkit.lookup import find_by_slug
 from django_tenantkit.models import Tenant
 from django_tenantkit.sql.fence import FENCES
 from django_tenantkit.testing.tenants import make_tenant
-from tests.databases import ISOLATION, ROLES, WITH_DATABASES, parameters
+from tests.databases import ISOLATION, WITH_DATABASES
+from tests.moving.ground import application
 from tests.testapp.models import Customer, Invoice, Profile, Region
 
 pytestmark = [
@@ -44,17 +45,6 @@ def globex(transactional_db: None) -> Any:
     with tenant_context(tenant):
         Customer.objects.create(name="other")
     return tenant
-
-
-def application(tenant: Any) -> psycopg.Connection[Any]:
-    """Another process, as the application's role, inside the tenant, at its home."""
-    given = connection_of(tenant.home).settings_dict
-    found = psycopg.connect(dbname=given["NAME"], **parameters(given))
-    found.execute("SELECT set_config('tenantkit.tenant', %s, false)", [str(tenant.pk)])
-    found.execute("SELECT set_config('search_path', %s, false)", [schema_of(tenant.home)])
-    found.execute("SELECT set_config('role', %s, false)", [ROLES.application])
-    found.commit()
-    return found
 
 
 WRITES = {

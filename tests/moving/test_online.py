@@ -19,8 +19,7 @@ from django_tenantkit.lifecycle.move.transfer import Pace
 from django_tenantkit.models import Job, JobState, TenantStatus
 from django_tenantkit.sql.remapping import FIND_KEPT
 from tests.databases import ISOLATION, ROLES, WITH_DATABASES
-from tests.moving.ground import PAIRS, collide, elsewhere, fill, fresh, movers, objects, rows
-from tests.moving.test_fence import application
+from tests.moving.ground import PAIRS, application, collide, elsewhere, fill, fresh, movers, objects, rows
 from tests.presets.models import Rate, Sale
 from tests.testapp.models import Category, Customer, Invoice, Line, Note, Plan, Tag
 

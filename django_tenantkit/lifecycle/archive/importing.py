@@ -17,6 +17,7 @@ from ..provision import prepare as prepare_provision
 from ..steps import choose_uid, make_place, make_tenant
 from ..suspend import change_status
 from . import fencing
+from .before import refuse_unknown
 from .checking import Checked, again, check, opened
 from .files import STORE, sweep
 from .filing import Files, Source
@@ -72,6 +73,8 @@ def import_tenant(
         "is_new": wanted["tenant"] is None,
         "files": bool(checked.stored.names.get(STORE)),
     }
+    if wanted["tenant"] is not None and not remap:
+        refuse_unknown(checked, wanted["tenant"])
     check_slug = partial(refuse_slug, wanted["slug"]) if wanted["tenant"] is None else _nothing
     job = jobs.begin(IMPORT, wanted["slug"], arguments, check_slug, tenant=wanted["tenant"])
     return run_loading(IMPORT, job, STEPS, progress)
@@ -231,7 +234,8 @@ def load_into(job: Job, checked: Checked, wish: Wish, source: Source | None = No
         keep_files(job, found.files)
         fencing.work_inside(ground)
         loaded = found.run()
-    job.result = {**job.result, **loaded.described(), "sha256": checked.digest}
+    of = checked.manifest["tenant"]["uid"]
+    job.result = {**job.result, **loaded.described(), "sha256": checked.digest, "of": of}
 
 
 def _has_stores(job: Job) -> bool:

@@ -17,12 +17,12 @@ from psycopg import errors
 from ...conf import conf
 from ...context import tenant_context, unscoped
 from ...exceptions import MoveRefused
-from ...sql import moving, remapping
 from ...sql import noting as sql
 from ...sql.fence import TABLES_IN
 from ...sql.homes import quoted
 from ..contents import contents
 from ..fence import connection_of, persist
+from .aside import step_aside
 from .making import bring_shared
 from .remapping import Keys
 from .sides import Side, Spot
@@ -83,8 +83,7 @@ class Beside:
     def copy_all(self, keep: Callable[[int], None] = lambda rows: None) -> int:
         """Copy all rows of one snapshot, not faster than TENANTKIT_MOVE_RATE, and return how many. `keep` is told
         before the transaction of the main database ends."""
-        if self.target.spot.is_shared:
-            self._reserve()
+        step_aside(self.source, self.target, reserving=True)
 
         def work() -> int:
             transfer = self._transfer(self._keys())
@@ -140,22 +139,6 @@ class Beside:
 
     def _transfer(self, keys: Keys) -> Transfer:
         return Transfer(self.source, self.target, self.key, keys.changes())
-
-    def _reserve(self) -> None:
-        """Set keys aside in shared tables for what the tenant writes meanwhile: its old home goes on behind the last
-        that either has given, and the others go on behind those. So neither meets the other's."""
-        for content in contents():
-            for column in self.target.columns[content.table]:
-                there = self.source.column(content.table, column.name).sequence
-                if column.sequence is None or there is None or column.type not in remapping.RESERVED:
-                    continue
-                last = max(
-                    side.ask(remapping.last_given(sequence, side.path(content.table), column.name))[0][0]
-                    for side, sequence in ((self.source, there), (self.target, column.sequence))
-                )
-                end = min(last + remapping.RESERVED[column.type], remapping.LAST[column.type])
-                self.target.raw.execute(moving.advance(column.sequence, end))
-                self.source.raw.execute(moving.advance(there, last))
 
     def _tried(self, work: Callable[[], Any]) -> Any:
         """Work in one snapshot, and again where others' writes got in the way: they changed rows of everybody, or

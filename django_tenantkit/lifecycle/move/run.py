@@ -25,6 +25,7 @@ from ..fence import set_fence, unfence
 from ..jobs import outside_transactions
 from ..stores import stores
 from ..suspend import change_status
+from .aside import step_aside
 from .checking import check_dangling, check_sides, check_source, check_wish
 from .leaving import discard_rows, drop_half_copied, put_away
 from .making import bring_shared, drop_place, make_place
@@ -199,6 +200,8 @@ def move_rows(job: Job) -> None:
     with opened(source_of(job), target_of(job)) as (main, (source, target)):
         if not target.is_main and Spot.of(tenant) != target.spot:
             bring_shared(source, target, tenant)
+        if not job.arguments.get("online") and Spot.of(tenant) != target.spot:
+            step_aside(source, target)
         with main.transaction():
             if has_moved(main, job):
                 return

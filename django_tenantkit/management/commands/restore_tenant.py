@@ -59,17 +59,18 @@ class Command(TenantCommand):
             return self._show(tenant.slug, compare(tenant, source, trust_unsigned=trusts))
         job = restore_beside(tenant, source, beside, trust_unsigned=trusts, progress=self.progress())
         text = f"{beside}: {tenant.slug} as it was, {sum(job.result['rows'].values())} rows (uid {job.tenant.uid})."
-        data = {"slug": beside, "of": tenant.slug, "uid": str(job.tenant.uid), "job": str(job.uid), **job.result}
-        self.show(data, text)
+        data = {"beside": beside, "uid": str(job.tenant.uid), "job": str(job.uid), **job.result}
+        self._show(tenant.slug, compare(tenant, source, trust_unsigned=trusts), text, **data)
 
-    def _show(self, slug: str, found: list[Difference]) -> None:
-        lines = [f"{slug} is what it was."] if not found else []
+    def _show(self, slug: str, found: list[Difference], text: str = "", **data: Any) -> None:
+        lines = [text] if text else []
+        lines += [f"{slug} is what it was."] if not found else []
         for one in found:
             lines.append(f"{one.label}: {one.missing} missing, {one.new} new, {one.changed} changed")
             lines += [f"  {row['is']:<8} {row['key']} {', '.join(row['columns'] or [])}".rstrip() for row in one.rows]
         if found:
             lines.append(f"`--apply MODEL` puts back rows of a model, `--apply {ALL}` those of all.")
-        self.show({"slug": slug, "differences": [one.described() for one in found]}, "\n".join(lines))
+        self.show({"slug": slug, **data, "differences": [one.described() for one in found]}, "\n".join(lines))
 
     def _show_done(self, job: Any) -> None:
         rows = sum(one[kind] for one in job.result["differences"] for kind in ("missing", "new", "changed"))
