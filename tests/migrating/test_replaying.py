@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
 from unittest.mock import patch
 
 import pytest
+from django.db import models
+from django.db.migrations import Migration, operations
 
 from django_tenantkit.lifecycle.migrating.homely import run_step
+from django_tenantkit.lifecycle.migrating.replaying import send
+from django_tenantkit.lifecycle.migrating.sharing import may_unguard
 from django_tenantkit.lifecycle.places import make_place
 from tests.migrating.project import Project, add_thing, ask, catalog, recorded, run
 
@@ -92,3 +97,34 @@ def test_a_chain_with_rows_between_tables(project: Project) -> None:
         ]
     first, *others = [catalog(tenant.uid) for tenant in tenants]
     assert others == [first, first]
+
+
+def test_whoever_waits_for_the_first_home_gets_all_of_it_in_one_message(project: Project) -> None:
+    tenants = project.tenants(4)
+    for number in range(3):
+        project.write(f"""migrations.AddField("thing", "size{number}", models.IntegerField(null=True)),""")
+    project.migrate()
+    with patch("django_tenantkit.lifecycle.migrating.run.send", wraps=send) as sent:
+        assert run("--all-tenants", "--workers", "2").code == 0
+    assert sent.call_count == len(tenants) - 1
+    assert [len(call.args[1].steps) for call in sent.call_args_list] == [3] * 3
+
+
+@pytest.mark.parametrize(
+    ("operation", "backwards", "expected"),
+    [
+        (operations.AddField("thing", "size", models.IntegerField()), False, False),
+        (operations.AddIndex("thing", models.Index(fields=["name"], name="thing_name")), False, False),
+        (operations.AddField("thing", "groups", models.ManyToManyField("evolving.group")), False, True),
+        (operations.RunSQL("CREATE TABLE more ()"), False, True),
+        (operations.RemoveConstraint("thing", "evolving_thing_policy"), False, True),
+        (operations.RemoveField("thing", "tenant"), False, True),
+        (operations.AddField("thing", "size", models.IntegerField()), True, True),
+    ],
+)
+def test_tables_without_a_guard_are_looked_for_where_there_could_be_some(
+    operation: Any, backwards: bool, expected: bool
+) -> None:
+    migration = Migration("0002_next", "evolving")
+    migration.operations = [operations.SeparateDatabaseAndState(database_operations=[operation])]
+    assert may_unguard(migration, backwards=backwards) is expected

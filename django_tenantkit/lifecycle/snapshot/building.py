@@ -113,21 +113,17 @@ class Plan:
         """Have tables made with the references that could be added later. What is there from the beginning is not
         checked once more by ALTER TABLE, which takes longer than making it. Not where tables refer to each other in a
         circle; and not in tables that get rows: they could not be altered before those are checked, at the end."""
-        for node in list(self.nodes):
-            if node.inside is None:
+        needed = set().union(*needs.values())
+        for node in self.nodes:
+            if node.inside is None or id(node) in needed or ("rows", node.inside[1]) in self.made:
                 continue
             table = self.made[node.inside]
-            if ("rows", node.inside[1]) in self.made or _reaches(needs, needs[id(node)] - {id(table)}, id(table)):
-                continue
-            table.statement += f", {node.statement.removeprefix('ADD ')}"
-            needs[id(table)] |= needs.pop(id(node)) - {id(table)}
-            for others in needs.values():
-                if id(node) in others:
-                    others.remove(id(node))
-                    others.add(id(table))
-            for key in node.makes:
-                self.claim(key, table)
-            self.nodes.remove(node)
+            others = needs[id(node)] - {id(table)}
+            if not _reaches(needs, others, id(table)):
+                table.statement += f", {node.statement.removeprefix('ADD ')}"
+                needs[id(table)] |= others
+                del needs[id(node)]
+        self.nodes = [node for node in self.nodes if id(node) in needs]
 
     def _sorted(self) -> Iterator[Node]:
         needs = {id(node): self._needs(node) for node in self.nodes}
