@@ -44,6 +44,15 @@ def unfence(tenant: Any) -> None:
     set_fence(tenant, sql.OPEN, tenant.home)
 
 
+def is_fenced(tenant: Any) -> bool:
+    """Whether every table is fenced where the tenant lives."""
+    connection, schema = connection_of(tenant.home), schema_of(tenant.home)
+    tables = [content.table for content in contents()]
+    with tenant_context(None), unscoped(reason=f"fence of {tenant.slug}"), connection.cursor() as cursor:
+        cursor.execute(sql.IS_FENCED, {"schema": quoted(schema), "tables": tables, "key": str(tenant.pk)})
+        return bool(cursor.fetchone()[0])
+
+
 def set_fence(tenant: Any, wanted: str, home: Home | None) -> None:
     """What the functions above do, at any home: None is that of row tenants in the main database. `wanted` is
     `open`, `frozen` or `closed`."""
