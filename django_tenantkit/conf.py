@@ -291,6 +291,9 @@ class Settings:
     ARCHIVE_FOLDER: Setting[str | None] = Setting(
         None, "The folder of archives that tenants ask for through the API; None: they cannot."
     )
+    ARCHIVE_DAYS = Setting(
+        7, "Days for which archives that tenants asked for can be fetched; then `run_archives` removes them."
+    )
     ARCHIVE_ROLES = Setting(["admin"], "The roles in a tenant that may ask for its archive, and load one.")
     MASKS: Setting[dict[str, Any]] = Setting(
         {},

@@ -1,9 +1,9 @@
 """Archives for a tenant's own admin, through Django REST framework:
 
     GET  archives/                   what was asked for
-    POST archives/                   ask for an archive: 202
+    POST archives/                   ask for an archive, {"files": true} for one with files: 202
     GET  archives/JOB/               how far it is
-    GET  archives/JOB/download/      the file
+    GET  archives/JOB/download/      the file; 410 once it is gone, after TENANTKIT_ARCHIVE_DAYS
     POST archives/load/              load one, as the field `file`: rows become what they were in it, 202
 
 `run_archives` does what was asked for. Everything is the current tenant's: a job of another one is not there.
@@ -11,12 +11,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.http import FileResponse
 from rest_framework import parsers, permissions, serializers, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -24,7 +25,7 @@ from ..access import allowed
 from ..conf import conf
 from ..context import get_current_tenant, require_tenant
 from ..exceptions import ArchiveRefused
-from ..lifecycle.archive.asking import ask_export, ask_import, asked, file_of
+from ..lifecycle.archive.asking import ask_export, ask_import, asked, expires_at, file_of, is_done
 from ..models import Job
 from .drf import Conflict
 
@@ -51,6 +52,7 @@ class ArchiveSerializer(serializers.Serializer[Job]):
     created_at = serializers.DateTimeField()
     rows = serializers.SerializerMethodField()
     is_ready = serializers.SerializerMethodField()
+    expires_at = serializers.SerializerMethodField()
 
     def get_rows(self, job: Job) -> dict[str, int]:
         """By model."""
@@ -60,6 +62,24 @@ class ArchiveSerializer(serializers.Serializer[Job]):
     def get_is_ready(self, job: Job) -> bool:
         """Whether there is something to download."""
         return file_of(job) is not None
+
+    def get_expires_at(self, job: Job) -> datetime | None:
+        """Until when."""
+        return expires_at(job) if is_done(job) else None
+
+
+class AskSerializer(serializers.Serializer[Any]):
+    """What is asked for: an archive with files or without."""
+
+    files = serializers.BooleanField(default=False)
+
+
+class Gone(APIException):
+    """There was an archive."""
+
+    status_code = status.HTTP_410_GONE
+    default_detail = "This archive is not kept any more. Ask for a new one."
+    default_code = "gone"
 
 
 class ArchiveViewSet(viewsets.ViewSet):
@@ -76,7 +96,9 @@ class ArchiveViewSet(viewsets.ViewSet):
 
     def create(self, request: Request) -> Response:
         """Ask for an archive."""
-        return self._accepted(lambda: ask_export(require_tenant()))
+        asked_for = AskSerializer(data=request.data)
+        asked_for.is_valid(raise_exception=True)
+        return self._accepted(lambda: ask_export(require_tenant(), files=asked_for.validated_data["files"]))
 
     def retrieve(self, request: Request, uid: Any = None) -> Response:
         """How far a job is."""
@@ -85,9 +107,9 @@ class ArchiveViewSet(viewsets.ViewSet):
     @action(detail=True)
     def download(self, request: Request, uid: Any = None) -> FileResponse:
         """The archive."""
-        file = file_of(self._job(uid))
-        if file is None:
-            raise NotFound
+        job = self._job(uid)
+        if (file := file_of(job)) is None:
+            raise Gone if is_done(job) else NotFound
         name = f"{require_tenant().slug}.tar.gz"
         return FileResponse(open(file, "rb"), as_attachment=True, filename=name, content_type="application/gzip")
 

@@ -39,7 +39,7 @@ def make_place(isolation: str, server: str = "", uid: UUID | None = None, *, rea
     with connection.as_system():
         _refuse_too_many(server)
         if uid is None:
-            return _make(connection, Place(isolation=isolation, database=server), ready)
+            return _make(connection, Place(isolation=isolation, database=server), ready, is_new=True)
         with alone(connection, uid):
             place = Place.objects.filter(pk=uid).first() or Place(uid=uid, isolation=isolation, database=server)
             if place.state != PlaceState.MAKING:
@@ -62,18 +62,15 @@ def _refuse_too_many(server: str) -> None:
         )
 
 
-def _make(connection: Any, place: Place, ready: bool) -> Place:
-    """Make a home and note it, all in one message, or else by migrations."""
+def _make(connection: Any, place: Place, ready: bool, *, is_new: bool = False) -> Place:
+    """Make a home and note it, all in one message, or else by migrations. Of one that `is_new` nothing can be there."""
     if place.isolation == TenantIsolation.DATABASE:
         return _make_database(place, ready)
     schema = schema_name(place.uid)
     place.state = PlaceState.READY if ready else PlaceState.MAKING
     try:
         made = finished(connection)
-        with connection.cursor() as cursor:
-            cursor.execute(FIND_HOME, [quoted(schema), quoted(schema)])
-            is_begun = cursor.fetchone()[0]
-        if made.snapshot is None or is_begun:
+        if made.snapshot is None or (not is_new and _is_begun(connection, schema)):
             _migrate(connection, place, schema)
         else:
             table = connection.ops.quote_name(Place._meta.db_table)
@@ -84,6 +81,12 @@ def _make(connection: Any, place: Place, ready: bool) -> Place:
         _note_failure(place, error)
         raise
     return Place.objects.get(pk=place.uid)
+
+
+def _is_begun(connection: Any, schema: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(FIND_HOME, [quoted(schema), quoted(schema)])
+        return bool(cursor.fetchone()[0])
 
 
 def _make_database(place: Place, ready: bool) -> Place:

@@ -8,6 +8,7 @@ elsewhere can happen again when the process is killed at that moment.
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import EmailMessage
@@ -20,6 +21,7 @@ from django.utils.module_loading import import_string
 from ..conf import conf
 from ..context import tenant_context, unscoped
 from ..exceptions import TenantkitError
+from ..fields import uuid7
 from ..models import (
     AbstractTenant,
     Job,
@@ -63,7 +65,10 @@ def make_tenant(job: Job) -> None:
     with unscoped(reason=f"provisioning {job.slug}"):
         release_slug(job.slug)
         isolation, server = _wanted_place(job)
-        uid = {} if isolation == TenantIsolation.ROW else {"uid": _place_of(job)}
+        if "uid" in job.result:
+            uid = {"uid": UUID(job.result["uid"])}
+        else:
+            uid = {} if isolation == TenantIsolation.ROW else {"uid": _place_of(job)}
         job.tenant = get_tenant_model()._default_manager.create(
             slug=job.slug,
             name=wanted["name"],
@@ -74,6 +79,15 @@ def make_tenant(job: Job) -> None:
             database=server,
             **uid,
         )
+
+
+@only_if(lambda job: bool(job.arguments.get("files") and job.arguments.get("is_new", True)))
+def choose_uid(job: Job) -> None:
+    """Choose the uid of a tenant before it is made, with its place: its files are written before its rows are
+    there. In no provisioning."""
+    with unscoped(reason=f"provisioning {job.slug}"):
+        is_row = _wanted_place(job)[0] == TenantIsolation.ROW
+        job.result["uid"] = str(uuid7() if is_row else _place_of(job))
 
 
 def _wanted_place(job: Job) -> tuple[str, str]:

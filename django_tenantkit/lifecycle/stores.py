@@ -38,8 +38,10 @@ class Store:
     is never used again, while a slug is. The methods are called outside of transactions.
     """
 
-    def export(self, tenant: Any, write: Write) -> None:
-        """Hand everything of the tenant to `write(name, chunks)`. Inside the tenant."""
+    def export(self, tenant: Any, write: Write) -> Iterable[str] | None:
+        """Hand everything of the tenant to `write(name, chunks)`. Inside the tenant. May return what was left out, in
+        a few words each."""
+        return None
 
     def load(self, tenant: Any, entries: Entries) -> None:
         """Take up what `export()` wrote, maybe of another tenant in another deployment. Inside the tenant, whose

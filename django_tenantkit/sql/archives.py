@@ -75,6 +75,25 @@ def fill_staging(place: int) -> str:
     return f"COPY {staging(place)} FROM STDIN {_FORMAT}"
 
 
+def staged_values(place: int, column: str) -> str:
+    """The query for the values of a column in lines, as text."""
+    return (
+        f"SELECT DISTINCT line ->> {literal(column)} FROM {staging(place)} WHERE line ->> {literal(column)} IS NOT NULL"
+    )
+
+
+def among(table: str, column: str, condition: str) -> str:
+    """The query for which of given texts a column holds."""
+    name = quoted(column)
+    return f"SELECT DISTINCT {name}::text FROM {table} WHERE {condition} AND {name} = ANY (%s)"
+
+
+#: Only one process does a job that was left. The lock is its transaction's, which may wait for as long as that takes.
+ALONE = """
+SELECT set_config('idle_in_transaction_session_timeout', '0', true),
+    pg_try_advisory_xact_lock(hashtextextended('tenantkit.archive ' || %s, 0))
+"""
+
 #: The migrations on record.
 MIGRATIONS = "SELECT app, name FROM {schema}.django_migrations ORDER BY app, name"
 

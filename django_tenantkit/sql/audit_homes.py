@@ -68,6 +68,16 @@ SELECT {label} AS name WHERE EXISTS (
     SELECT FROM {table} WHERE {tenant}::text IS DISTINCT FROM {key} AND {tenant} IS NOT NULL)
 """
 
+#: Whether a home has other rows of nobody than the table where they are written.
+OTHER_COMMON = """
+SELECT {label} AS name WHERE EXISTS (
+    (SELECT to_jsonb(t) FROM {source} AS t WHERE {tenant} IS NULL EXCEPT SELECT to_jsonb(t) FROM {table} AS t WHERE
+        {tenant} IS NULL)
+    UNION ALL
+    (SELECT to_jsonb(t) FROM {table} AS t WHERE {tenant} IS NULL EXCEPT SELECT to_jsonb(t) FROM {source} AS t WHERE
+        {tenant} IS NULL))
+"""
+
 #: Whether a table that row tenants share has a row of a tenant that lives elsewhere, and is neither leaving nor on its
 #: way: `{jobs}` is a condition on `tenant`.
 LEFT_BEHIND = """

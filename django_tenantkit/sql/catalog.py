@@ -132,7 +132,7 @@ WHERE s.seqrelid = ANY (%(relations)s::oid[]) ORDER BY c.relname
 CONSTRAINTS = """
 SELECT c.oid::int8 AS oid, quote_ident(c.conname) AS name, c.contype::text AS kind, c.conrelid::int8 AS relation,
        c.contypid::int8 AS domain, c.conindid::int8 AS index, pg_get_constraintdef(c.oid) AS definition,
-       c.conislocal AS own, c.convalidated AS valid, c.conparentid::int8 AS parent
+       c.conislocal AS own, c.convalidated AS valid, c.conparentid::int8 AS parent, c.confrelid::int8 AS target
 FROM pg_constraint c WHERE c.oid = ANY (%(constraints)s::oid[])
 ORDER BY array_position('{p,u,x,c,n}', c.contype::text), c.conname
 """

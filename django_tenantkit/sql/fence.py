@@ -14,6 +14,10 @@ from .session import TENANT
 #: What names of triggers and policies begin with; the tenant's key follows.
 PREFIX = "tenantkit_fence_"
 
+#: Names the tenant inside of whose fence an operator's transaction writes: the job's, for which the fence is there.
+WORKING_ON = "tenantkit.working_on"
+WORK_ON = f"SELECT pg_catalog.set_config('{WORKING_ON}', %s, true)"
+
 #: What a client gets that runs into one.
 SQLSTATE = "TK503"
 
@@ -80,13 +84,15 @@ BEGIN
     END IF;
     IF wanted = 'frozen' AND tenant_column <> '' THEN
         EXECUTE format(
-            'CREATE TRIGGER %I BEFORE INSERT ON %s FOR EACH ROW WHEN (NEW.%I = %L AND current_user <> %L) '
+            'CREATE TRIGGER %I BEFORE INSERT ON %s FOR EACH ROW WHEN (NEW.%I = %L AND current_user <> %L '
+            'AND current_setting(''{WORKING_ON}'', true) IS DISTINCT FROM %L) '
             'EXECUTE FUNCTION tenantkit.refuse_fenced(%L)',
-            name || '_insert', relation, tenant_column, tenant, owner, tenant);
+            name || '_insert', relation, tenant_column, tenant, owner, tenant, tenant);
         EXECUTE format(
-            'CREATE TRIGGER %I BEFORE UPDATE OR DELETE ON %s FOR EACH ROW WHEN (OLD.%I = %L AND current_user <> %L) '
+            'CREATE TRIGGER %I BEFORE UPDATE OR DELETE ON %s FOR EACH ROW WHEN (OLD.%I = %L AND current_user <> %L '
+            'AND current_setting(''{WORKING_ON}'', true) IS DISTINCT FROM %L) '
             'EXECUTE FUNCTION tenantkit.refuse_fenced(%L)',
-            name || '_update', relation, tenant_column, tenant, owner, tenant);
+            name || '_update', relation, tenant_column, tenant, owner, tenant, tenant);
     ELSE
         EXECUTE format('DROP TRIGGER IF EXISTS %I ON %s', name || '_insert', relation);
         EXECUTE format('DROP TRIGGER IF EXISTS %I ON %s', name || '_update', relation);

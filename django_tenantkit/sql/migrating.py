@@ -32,7 +32,7 @@ _NAME = """(app || '.' || name) COLLATE "C\""""
 _DIGEST = f"""encode(sha256(convert_to(
     coalesce(string_agg(DISTINCT {_NAME}, E'\\n' ORDER BY {_NAME}), ''), 'UTF8')), 'hex')"""
 
-#: What an error of `record` says.
+#: What an error of `compare` says.
 MOVED = "tenantkit moved"
 
 #: What there is a message of its own for.
@@ -59,22 +59,20 @@ def begin(schema: str, uid: UUID) -> str:
     )
 
 
-def record(schema: str, names: Sequence[tuple[str, str]], *, before: str = "", backwards: bool = False) -> str:
-    """The statement with which a home has these migrations on record, or no longer. It fails where the home is in
-    another state than `before`: a text that is no number says so."""
-    is_there = "true"
-    if before:
-        is_there = f"(CASE {_DIGEST} WHEN {literal(before)} THEN '0' ELSE {literal(MOVED)} END)::int = 0"
+def compare(schema: str, before: str) -> str:
+    """The statement that fails where the record of a home is another one: a text that is no number says so. One by
+    itself, as the server plans it sooner than an INSERT with it inside."""
+    digits = f"CASE {_DIGEST} WHEN {literal(before)} THEN '0' ELSE {literal(MOVED)} END"
+    return f"SELECT ({digits})::int FROM {ledger(schema)}"
+
+
+def record(schema: str, names: Sequence[tuple[str, str]], *, backwards: bool = False) -> str:
+    """The statement with which a home has these migrations on record, or no longer."""
     if backwards:
         pairs = ", ".join(f"({literal(app)}, {literal(name)})" for app, name in names)
-        found = f"(SELECT {is_there} FROM {ledger(schema)})" if before else is_there
-        return f"DELETE FROM {ledger(schema)} WHERE (app, name) IN ({pairs}) AND {found}"
-    apps, their = (", ".join(map(literal, column)) for column in zip(*names, strict=True))
-    return (  # one level, as each that is planned costs as much as the rows do
-        f"INSERT INTO {ledger(schema)} (app, name, applied) "
-        f"SELECT unnest(ARRAY[{apps}]), unnest(ARRAY[{their}]), clock_timestamp() FROM {ledger(schema)} "
-        f"HAVING {is_there}"
-    )
+        return f"DELETE FROM {ledger(schema)} WHERE (app, name) IN ({pairs})"
+    rows = ", ".join(f"({literal(app)}, {literal(name)}, clock_timestamp())" for app, name in names)
+    return f"INSERT INTO {ledger(schema)} (app, name, applied) VALUES {rows}"
 
 
 def stamp(uid: UUID, digest: str) -> str:

@@ -4,6 +4,7 @@ says so, and waits to be killed."""
 from __future__ import annotations
 
 import json
+import os
 import pkgutil
 import sys
 from unittest.mock import patch
@@ -20,7 +21,7 @@ def main(work: str, arguments: str, function: str, moment: str) -> None:
     from tests.archives.conftest import KEYS
 
     with (
-        override_settings(TENANTKIT_ARCHIVE_KEYS=KEYS),
+        override_settings(TENANTKIT_ARCHIVE_KEYS=KEYS, MEDIA_ROOT=os.environ.get("MEDIA", "")),
         patch(function, stopping(pkgutil.resolve_name(function), moment)),
     ):
         getattr(works, work)(**json.loads(arguments))

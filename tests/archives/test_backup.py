@@ -11,9 +11,10 @@ from psycopg import sql
 
 from django_tenantkit import tenant_context
 from django_tenantkit.exceptions import ArchiveRefused
-from django_tenantkit.lifecycle.archive.restoring import compare, restore_tenant
+from django_tenantkit.lifecycle.archive.restoring import compare, restore_beside, restore_tenant
 from django_tenantkit.models import Tenant
 from tests.archives.conftest import postgresql
+from tests.archives.graph import graph
 from tests.databases import ISOLATION, as_admin
 from tests.isolation.world import World
 from tests.testapp.models import Customer, Line
@@ -57,6 +58,24 @@ def test_a_tenant_is_put_back_from_it(lasting: tuple[World, Path], backup: str) 
     restore_tenant(two.acme, backup, ["all"])
     assert two.snapshot(two.acme) == before
     assert two.snapshot(two.globex) == others
+
+
+def test_the_past_of_a_tenant_is_made_beside(lasting: tuple[World, Path], backup: str) -> None:
+    two = lasting[0]
+    before = graph(two.acme)
+    with tenant_context(two.acme):
+        Line.objects.update(quantity=77)
+    past = restore_beside(two.acme, backup, "past").tenant
+    assert graph(past) == before != graph(two.acme)
+    with tenant_context(two.acme):
+        assert Line.objects.get().quantity == 77
+    restore_tenant(two.acme, backup, ["all"])
+    assert graph(two.acme) == before
+
+
+def test_a_backup_has_no_files(lasting: tuple[World, Path], backup: str) -> None:
+    with pytest.raises(ArchiveRefused, match="has no files"):
+        restore_tenant(lasting[0].acme, backup, ["all"], files=True)
 
 
 def test_a_tenant_that_it_does_not_have(lasting: tuple[World, Path], backup: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +12,22 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
+from django.db import connection
 
 from django_tenantkit import tenant_context, unscoped
 from django_tenantkit.exceptions import ArchiveRefused
 from django_tenantkit.lifecycle.archive.exporting import export_tenant
 from django_tenantkit.lifecycle.archive.importing import import_tenant
 from django_tenantkit.models import Domain, Membership, Tenant
+from tests.archives import other
 from tests.archives.conftest import postgresql
 from tests.archives.forging import change_manifest, change_rows, forged
 from tests.archives.graph import graph
+from tests.archives.test_files import contents, paper
+from tests.databases import HANDED_DOWN, ISOLATION, as_admin
+from tests.databases import _set_up as set_up
 from tests.isolation.world import World
+from tests.lifecycle.helpers import child
 from tests.testapp.models import Customer, Invoice, Line, Note, Plan, Region
 
 pytestmark = postgresql
@@ -80,6 +89,48 @@ class TestAnotherDeployment:
             Region.objects.create(name="north")
         with pytest.raises(ArchiveRefused, match=r"testapp.Plan \['basic'\] \(several\)"):
             import_tenant(foreign, trust_unsigned=True)
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[dict[str, str]]:
+    """The environment of a deployment with an empty database of its own."""
+    name, given = f"{connection.settings_dict['NAME']}_other", json.loads(os.environ[HANDED_DOWN])
+    with as_admin() as admin:
+        admin.execute(f'CREATE DATABASE "{name}"')
+    with as_admin(name) as admin:
+        set_up(admin, given)
+    yield {"DJANGO_SETTINGS_MODULE": "tests.archives.other_settings", HANDED_DOWN: json.dumps({**given, "NAME": name})}
+    with as_admin() as admin:
+        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.mark.skipif(ISOLATION not in ("row", "mixed"), reason="once is enough")
+def test_a_real_other_deployment(two: World, tmp_path: Path, settings: Any, elsewhere: dict[str, str]) -> None:
+    """Another process, database and secret key; and back again."""
+    settings.MEDIA_ROOT = str(tmp_path / "media")
+    with tenant_context(two.acme):
+        Note.objects.create(subject=two.user, text="of the user")
+        Note.objects.create(subject=two.region, text="of the region")
+    paper(two.acme, "papers/a.txt", b"a")
+    with unscoped(reason="test"):
+        Domain.objects.create(tenant=two.acme, domain="shop.acme.org", verified_at="2020-01-01T00:00:00Z")
+    before, here = graph(two.acme, by_name=True), other.keys()
+    export_tenant(two.acme, tmp_path / "acme.tar.gz", files=True)
+    paths = [str(tmp_path / name) for name in ("acme.tar.gz", "back.tar", "media there")]
+    process = child("tests.archives.other", *paths, env=elsewhere)
+    printed, errors = process.communicate()
+    assert process.returncode == 0, errors
+    found = json.loads(printed)
+    assert found["database"] != connection.settings_dict["NAME"]
+    assert "was not signed by this deployment" in found["unsigned"]
+    assert "not here: testapp.Plan ['basic']" in found["missing"]
+    assert found["nothing"]
+    assert {name for name, key in found["keys"].items() if key == here[name]} == set()
+    assert (found["graph"], found["files"]) == (before, {"papers/a.txt": "a"})
+    assert (found["user"], found["domains"], found["others"]) == ([False] * 3, [["shop.acme.org", None]], 5)
+    back = import_tenant(tmp_path / "back.tar", "back", trust_unsigned=True).tenant
+    assert graph(back, by_name=True) == before
+    assert contents(back) == {"papers/a.txt": b"a"}
 
 
 class TestOlderArchives:

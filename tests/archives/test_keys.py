@@ -9,8 +9,11 @@ from django.db import connection
 
 from django_tenantkit import tenant_context, unscoped
 from django_tenantkit.exceptions import ArchiveRefused
+from django_tenantkit.lifecycle.archive.cloning import clone_tenant
 from django_tenantkit.lifecycle.archive.exporting import export_tenant
 from django_tenantkit.lifecycle.archive.importing import import_tenant
+from django_tenantkit.lifecycle.archive.restoring import restore_tenant
+from django_tenantkit.models import TenantStatus
 from tests.archives.conftest import postgresql
 from tests.archives.graph import graph
 from tests.databases import ISOLATION
@@ -26,7 +29,7 @@ def empty(tenant) -> None:
         for model in reversed(TENANT_MODELS):
             cursor.execute(f'DELETE FROM "{model._meta.db_table}" WHERE tenant_id = %s', [tenant.pk])
     with unscoped(reason="test"):
-        type(tenant).objects.filter(pk=tenant.pk).update(slug="former")
+        type(tenant).objects.filter(pk=tenant.pk).update(slug="former", status=TenantStatus.ERASED)
 
 
 def keys(tenant) -> dict[str, set]:
@@ -50,6 +53,17 @@ def test_taken_keys_are_replaced(two: World, archive: Path) -> None:
     assert job.result["remapped"]["testapp.Customer"] == 3
     assert not keys(job.tenant)["testapp.Line"] & keys(two.acme)["testapp.Line"]
     assert graph(job.tenant) == graph(two.acme)
+
+
+@pytest.mark.skipif(ISOLATION != "row", reason="rows of other tenants are in other tables")
+def test_keys_of_rows_that_a_tenant_lost_are_kept_for_it(two: World, archive: Path) -> None:
+    before = keys(two.acme)
+    with tenant_context(two.acme):
+        Line.objects.all().delete()
+    copy = import_tenant(archive, "copy").tenant
+    assert not keys(copy)["testapp.Line"] & before["testapp.Line"]
+    restore_tenant(two.acme, archive, ["all"])
+    assert keys(two.acme) == before
 
 
 def test_every_key_is_new_with_remap(two: World, archive: Path) -> None:
@@ -115,3 +129,33 @@ def test_another_tenants_rows_stay_as_they_are(two: World, archive: Path) -> Non
     import_tenant(archive, "copy")
     import_tenant(archive, on_conflict="update")
     assert two.snapshot(two.globex) == before
+
+
+class TestASecondTime:
+    def test_rows_that_got_new_keys_are_not_there_twice(self, two: World, archive: Path) -> None:
+        copy = import_tenant(archive, "copy", remap=True).tenant
+        before = graph(copy)
+        for how in ("update", "refuse"):
+            with pytest.raises(ArchiveRefused, match=r"were given new keys .* they would be there twice"):
+                import_tenant(archive, "copy", on_conflict=how)
+        assert graph(copy) == before
+
+    def test_nor_those_of_a_clone(self, two: World, archive: Path) -> None:
+        clone_tenant(two.acme, "copy")
+        with pytest.raises(ArchiveRefused, match="would be there twice"):
+            import_tenant(archive, "copy", on_conflict="update")
+
+    def test_a_later_archive_of_the_copy_has_the_new_keys(self, two: World, archive: Path, tmp_path: Path) -> None:
+        copy = import_tenant(archive, "copy").tenant
+        export_tenant(copy, tmp_path / "copy.tar")
+        before = graph(copy)
+        with tenant_context(copy):
+            Line.objects.update(quantity=99)
+        import_tenant(tmp_path / "copy.tar", on_conflict="update")
+        assert graph(copy) == before
+
+    def test_the_tenants_own_archive_as_often_as_you_like(self, two: World, archive: Path) -> None:
+        before = graph(two.acme)
+        for _ in range(2):
+            import_tenant(archive, on_conflict="update")
+        assert graph(two.acme) == before

@@ -10,9 +10,10 @@ from django.db import connections
 
 from django_tenantkit import tenant_context, unscoped
 from django_tenantkit.exceptions import ArchiveRefused
-from django_tenantkit.lifecycle.archive.restoring import compare, restore_tenant
-from django_tenantkit.models import Domain
+from django_tenantkit.lifecycle.archive.restoring import compare, restore_beside, restore_tenant
+from django_tenantkit.models import Domain, Tenant
 from tests.archives.conftest import postgresql
+from tests.archives.graph import graph
 from tests.isolation.world import World
 from tests.lifecycle.helpers import Ran
 from tests.testapp.models import Category, Customer, Invoice, Line, Note, Tag, Vip
@@ -124,3 +125,37 @@ def test_the_command(damaged: World, archive: Path) -> None:
     assert Ran("restore_tenant", "acme", "--from", str(archive), "--apply", "all").code == 0
     assert Ran("restore_tenant", "acme", "--from", str(archive)).out == "acme is what it was.\n"
     assert connections["default"].in_atomic_block is False
+
+
+class TestBeside:
+    def test_the_past_is_a_tenant_to_look_at(self, damaged: World, archive: Path) -> None:
+        before, others = damaged.snapshot(damaged.acme), damaged.snapshot(damaged.globex)
+        past = restore_beside(damaged.acme, archive, "past").tenant
+        assert (past.slug, past.isolation) == ("past", damaged.acme.isolation)
+        with tenant_context(past):
+            assert set(Customer.objects.values_list("email", flat=True)) == {"c0@example.com", ""}
+            assert (Line.objects.count(), Note.objects.count()) == (1, 1)
+        assert (damaged.snapshot(damaged.acme), damaged.snapshot(damaged.globex)) == (before, others)
+
+    def test_what_differs_is_as_before_and_can_be_applied(self, damaged: World, archive: Path) -> None:
+        found = counted(damaged.acme, archive)
+        past = restore_beside(damaged.acme, archive, "past").tenant
+        assert counted(damaged.acme, archive) == found
+        restore_tenant(damaged.acme, archive, ["all"])
+        assert graph(damaged.acme) == graph(past)
+
+    def test_a_slug_that_is_taken(self, damaged: World, archive: Path) -> None:
+        before = damaged.snapshot(damaged.globex)
+        with pytest.raises(ArchiveRefused, match="is taken"):
+            restore_beside(damaged.acme, archive, "globex")
+        assert damaged.snapshot(damaged.globex) == before
+
+    def test_another_tenants_archive(self, two: World, archive: Path) -> None:
+        with pytest.raises(ArchiveRefused, match="is of the tenant 'acme', not of 'globex'"):
+            restore_beside(two.globex, archive, "past")
+
+    def test_the_command(self, damaged: World, archive: Path) -> None:
+        done = Ran("restore_tenant", "acme", "--from", str(archive), "--as", "past")
+        assert done.out.startswith("past: acme as it was, 19 rows (uid ")
+        both = Ran("restore_tenant", "acme", "--from", str(archive), "--as", "x", "--apply", "all")
+        assert (both.code, Tenant.objects.filter(slug="x").exists()) == (2, False)

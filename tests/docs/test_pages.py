@@ -101,6 +101,11 @@ def test_operating_goes_as_the_guides_say(project_with_postgresql: Project) -> N
     assert failure(project_with_postgresql, [block for page in pages for block in blocks_of(page)]) == ""
 
 
+@pytest.mark.skipif(not embedded.INSTALLED, reason="archives are PostgreSQL's")
+def test_archives_go_as_the_guide_says(project_with_postgresql: Project) -> None:
+    assert failure(project_with_postgresql, blocks_of(ROOT / "docs" / "howto" / "archives.md")) == ""
+
+
 def python_of(page: Path) -> ast.Module:
     """All Python of a how-to page. Its blocks are parts of a project, so they are read and not executed."""
     return ast.parse("\n".join(_PYTHON.findall(page.read_text())))

@@ -7,6 +7,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 
 from django_tenantkit import tenant_context
+from django_tenantkit.lifecycle.migrating.run import guard_databases
 from django_tenantkit.lifecycle.signing import apply_signing
 from tests.isolation.world import over_rows
 from tests.testapp.models import Customer
@@ -33,6 +34,8 @@ def signed(two, settings):
 
 
 def apply_as_system() -> list[str]:
+    """As `migrate` does, and `migrate_tenants --guard` in the databases of tenants."""
+    assert [outcome.error for outcome in guard_databases() if outcome.error] == []
     with connection.as_system():
         return apply_signing(connection)
 

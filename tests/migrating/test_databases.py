@@ -36,3 +36,10 @@ def test_databases_go_forwards_backwards_and_on_record(project: Project) -> None
     here = [line.split()[1:] for line in printed.splitlines() if line.startswith("HERE")]
     assert [who for alias, *who in here if alias == "default"] == [["acme"], *[[]] * SCHEMAS * 2]  # forwards twice
     assert {tuple(who) for alias, *who in here if alias != "default"} == {("initech",)}
+
+
+def test_workers_are_at_work_in_several_databases_at_once(project: Project) -> None:
+    with project.child("tests.migrating.with_two_databases", isolations=["row", "schema", "database"]) as process:
+        printed, _ = process.communicate()
+    assert process.returncode == 0, printed
+    assert json.loads(printed.splitlines()[-1]) == {"t0": "", "t1": ""}

@@ -62,7 +62,7 @@ def test_a_replayed_home_is_as_a_migrated_one(project: Project, kind: str) -> No
     project.migrate()
     assert f"evolving.{name}: recorded once" in run("--plan").out
     before = catalog(tenants[0].uid)
-    with patch("django_tenantkit.lifecycle.migrating.run.run_step", wraps=run_step) as ran_by_django:
+    with patch("django_tenantkit.lifecycle.migrating.homely.run_step", wraps=run_step) as ran_by_django:
         ran = run("--all-tenants", "--workers", "1")
     assert ran_by_django.call_count == 1
     assert (ran.code, ran.out) == (0, "Migrated 3 homes.\n"), ran.complaint

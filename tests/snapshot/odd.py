@@ -103,6 +103,9 @@ ALTER TABLE part ADD CONSTRAINT not_looked FOREIGN KEY (tenant_id) REFERENCES pu
 CREATE TABLE a_cycle (id int PRIMARY KEY, b_id int);
 CREATE TABLE b_cycle (id int PRIMARY KEY, a_id int REFERENCES a_cycle);
 ALTER TABLE a_cycle ADD FOREIGN KEY (b_id) REFERENCES b_cycle;
+CREATE TABLE empty_a (id int PRIMARY KEY, b_id int);
+CREATE TABLE empty_b (id int PRIMARY KEY, a_id int REFERENCES empty_a DEFERRABLE, b_id int REFERENCES empty_b);
+ALTER TABLE empty_a ADD FOREIGN KEY (b_id) REFERENCES empty_b;
 CREATE UNLOGGED TABLE scratch (
     id int GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME scratches START 10 INCREMENT 5), x int);
 CREATE TABLE full_of ();

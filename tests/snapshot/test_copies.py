@@ -52,6 +52,16 @@ def test_a_superuser_makes_the_same(admin: Connection, snapshot: Snapshot) -> No
     assert value(admin, "SELECT current_setting('role')") == "none"
 
 
+def test_references_are_made_with_tables_but_for_one_of_a_circle(snapshot: Snapshot) -> None:
+    statements = [text for text in snapshot.script(COPY, tenant=7).split(";\n") if "empty_" in text]
+    assert [text.split("(")[0].strip() for text in statements] == [
+        "CREATE TABLE empty_b",
+        "CREATE TABLE empty_a",
+        "ALTER TABLE ONLY empty_b ADD CONSTRAINT empty_b_a_id_fkey FOREIGN KEY",
+    ]
+    assert "empty_b_b_id_fkey" in statements[0]
+
+
 TABLES = ["part", "parent", "child", "event_log", "scratch", "a_cycle", "b_cycle", '"MiXed Case\'s"']
 
 

@@ -5,19 +5,27 @@ The files lie in TENANTKIT_ARCHIVE_FOLDER, under the tenant's uid and the job's,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from django.db import connections, router, transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from ...conf import conf
 from ...context import unscoped
 from ...exceptions import ArchiveRefused, JobFailed
 from ...fields import uuid7
-from ...models import Job, JobState
+from ...models import ENDED, Job, JobState
+from ...sql import archives as sql
 from .. import jobs
+from .before import refuse_unknown
 from .checking import check
 from .exporting import EXPORT, resume_export
+from .files import STORE
 from .importing import IMPORT, resume_import
 from .loading import UPDATE
 
@@ -26,10 +34,11 @@ KINDS = (EXPORT.name, IMPORT.name)
 
 
 @unscoped(reason="a tenant asks for its archive", rows_only=True)
-def ask_export(tenant: Any) -> Job:
-    """Leave a job that exports the tenant, `waiting`. Raises `ArchiveRefused` while another one is unfinished."""
-    arguments = {"file": str(_folder(tenant) / f"{uuid7().hex}.tar.gz"), "encrypt": False}
-    return _left(jobs.begin(EXPORT, tenant.slug, arguments, lambda: None, tenant=tenant))
+def ask_export(tenant: Any, *, files: bool = False) -> Job:
+    """Leave a job that exports the tenant, with the files that its rows name if those are wanted, `waiting`. Raises
+    `ArchiveRefused` while another one is unfinished."""
+    arguments = {"file": str(_folder(tenant) / f"{uuid7().hex}.tar.gz"), "encrypt": False, "files": files}
+    return _leave(EXPORT, tenant, arguments)
 
 
 @unscoped(reason="a tenant loads its archive", rows_only=True)
@@ -51,8 +60,10 @@ def ask_import(tenant: Any, chunks: Iterable[bytes]) -> Job:
             "remap": False,
             "trust_unsigned": False,
             "is_new": False,
+            "files": bool(checked.stored.names.get(STORE)),
         }
-        return _left(jobs.begin(IMPORT, tenant.slug, arguments, lambda: None, tenant=tenant))
+        refuse_unknown(checked, tenant)
+        return _leave(IMPORT, tenant, arguments)
     except BaseException:
         file.unlink(missing_ok=True)
         raise
@@ -67,35 +78,92 @@ def asked(tenant: Any) -> list[Job]:
 
 
 def file_of(job: Job) -> Path | None:
-    """The archive that an export wrote, if it is done and still there."""
+    """The archive that an export wrote, if it is done, still there, and not too old."""
     file = Path(job.arguments["file"])
-    return file if job.kind == EXPORT.name and job.state == JobState.DONE and file.is_file() else None
+    return file if is_done(job) and expires_at(job) > timezone.now() and file.is_file() else None
+
+
+def is_done(job: Job) -> bool:
+    """Whether a job wrote an archive."""
+    return bool(job.kind == EXPORT.name and job.state == JobState.DONE)
+
+
+def expires_at(job: Job) -> datetime:
+    """Until when the archive of a job can be fetched."""
+    until: datetime = job.updated_at + timedelta(days=conf.ARCHIVE_DAYS)
+    return until
+
+
+def left() -> QuerySet[Job]:
+    """The jobs that wait, and those whose process ended in the middle, the oldest first."""
+    wanted = Q(state=JobState.WAITING)
+    if conf.ARCHIVE_FOLDER is not None:  # others are the operators' own
+        begun = [JobState.RUNNING, JobState.FAILED]
+        wanted |= Q(state__in=begun, arguments__file__startswith=f"{_root()}/")
+    return Job.objects.filter(wanted, kind__in=KINDS).order_by("created_at")
 
 
 @unscoped(reason="archives that tenants asked for", rows_only=True)
 def run_waiting() -> tuple[list[Job], dict[str, str]]:
-    """Do what waits, the oldest first. Returns the jobs that are done, and what was said of others, by slug."""
+    """Do what is left, the oldest first, and remove archives that are too old. Returns the jobs that are done, and what
+    was said of others, by slug. What another process is at is left to it."""
     done, failed = [], {}
-    for job in Job.objects.filter(kind__in=KINDS, state=JobState.WAITING).order_by("created_at"):
-        try:
-            done.append(resume_export(job.uid) if job.kind == EXPORT.name else resume_import(job.uid))
-        except (ArchiveRefused, JobFailed) as error:
-            failed[job.slug] = str(error)
-        if job.kind == IMPORT.name:
-            with suppress(FileNotFoundError):
-                Path(job.arguments["file"]).unlink()
+    for job in left():
+        with _alone(job) as mine:
+            if mine and left().filter(pk=job.pk).exists():
+                try:
+                    done.append(resume_export(job.uid) if job.kind == EXPORT.name else resume_import(job.uid))
+                except (ArchiveRefused, JobFailed) as error:
+                    failed[job.slug] = str(error)
+    remove_old()
     return done, failed
 
 
-def _left(job: Job) -> Job:
-    job.state = JobState.WAITING
-    job.save(update_fields=["state", "updated_at"])
+def remove_old() -> list[Path]:
+    """Remove what was asked for and is too old, and archives that were loaded; which files those were."""
+    if conf.ARCHIVE_FOLDER is None:
+        return []
+    needed = set(Job.objects.exclude(state__in=ENDED).filter(kind__in=KINDS).values_list("arguments__file", flat=True))
+    oldest = (timezone.now() - timedelta(days=conf.ARCHIVE_DAYS)).timestamp()
+    loaded = set(Job.objects.filter(kind=IMPORT.name, state__in=ENDED).values_list("arguments__file", flat=True))
+    removed = []
+    for file in Path(_root()).glob("*/*"):
+        if str(file) not in needed and (str(file) in loaded or file.stat().st_mtime < oldest):
+            file.unlink(missing_ok=True)
+            removed.append(file)
+    return removed
+
+
+@contextmanager
+def _alone(job: Job) -> Iterator[bool]:
+    """Whether nobody else is at a job; then nobody else is until the end of the block."""
+    connection: Any = connections.create_connection(router.db_for_write(Job))
+    try:
+        connection.set_autocommit(False)
+        with connection.cursor() as cursor:
+            cursor.execute(sql.ALONE, [str(job.uid)])
+            mine: bool = cursor.fetchone()[1]
+        yield mine
+    finally:
+        connection.close()
+
+
+def _leave(kind: jobs.Kind, tenant: Any, arguments: dict[str, Any]) -> Job:
+    """A job that waits from the moment at which it can be seen."""
+    with transaction.atomic(using=router.db_for_write(Job)):
+        job = jobs.begin(kind, tenant.slug, arguments, lambda: None, tenant=tenant)
+        job.state = JobState.WAITING
+        job.save(update_fields=["state", "updated_at"])
     return job
+
+
+def _root() -> str:
+    return str(Path(conf.ARCHIVE_FOLDER or "").absolute())
 
 
 def _folder(tenant: Any) -> Path:
     if conf.ARCHIVE_FOLDER is None:
         raise ArchiveRefused("Archives that tenants ask for have no place. Name a folder in TENANTKIT_ARCHIVE_FOLDER.")
-    folder: Path = Path(conf.ARCHIVE_FOLDER).absolute() / tenant.uid.hex
+    folder: Path = Path(_root()) / tenant.uid.hex
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder

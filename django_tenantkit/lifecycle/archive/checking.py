@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from ...exceptions import ArchiveRefused
 from . import sealing
@@ -163,6 +164,10 @@ def _check_shape(checked: Checked) -> None:
         isinstance(tenant.get(key), str) for key in ("uid", "slug", "name", "plan")
     ):
         raise ArchiveRefused("The manifest does not say whose archive this is.")
+    try:
+        UUID(tenant["uid"])
+    except ValueError as error:
+        raise ArchiveRefused("The manifest has a uid of the tenant that is none.") from error
     if not isinstance(tenant.get("settings"), dict):
         raise ArchiveRefused("The manifest has no settings of the tenant.")
     _check_lists("migrations", manifest.get("migrations"))

@@ -14,13 +14,14 @@ from ...models import AbstractTenant, Job, get_tenant_model
 from ...signals import tenant_cloned
 from .. import jobs
 from ..provision import prepare as prepare_provision
-from ..steps import make_place
+from ..steps import choose_uid, make_place
 from ..stores import stores
 from .checking import check
 from .exporting import write_archive
 from .importing import finish, interrupted, load_into, refuse_slug, run_loading
 from .loading import Wish
 from .masking import masks
+from .sources import FromStorage
 from .tables import Ground
 from .taking import count
 
@@ -33,20 +34,26 @@ def clone_tenant(
     slug: str,
     *,
     mask: bool = False,
+    files: bool = True,
+    backup: str = "",
     isolation: str | None = None,
     database: str | None = None,
     progress: jobs.Progress | None = None,
 ) -> Job:
-    """Make a new tenant with the rows of this one, all under new keys, and return the finished job; `job.tenant` is the
-    copy. It lives as the original does, if nothing else is said. With `mask` what TENANTKIT_MASKS names is changed
-    before it leaves the original. The copy has no domains: those lead to the original. Outside of transactions.
+    """Make a new tenant with the rows and files of this one, all under new keys and names, and return the finished
+    job; `job.tenant` is the copy. It lives as the original does, if nothing else is said. With `mask` what
+    TENANTKIT_MASKS names is changed before it leaves the original; files are copied as they are, so leave them out
+    where they say too much. The copy has no domains: those lead to the original. `backup` is an entry of DATABASES that
+    was restored from a backup, if the copy is to be of the tenant as it was there. Outside of transactions.
 
     Raises `ArchiveRefused` with nothing changed: where the slug is taken, or shared rows cannot be named. A process
     that was killed is followed by another call with the same arguments.
     """
     if (found := interrupted(CLONE, slug)) is not None and found.arguments["source"] == str(tenant.uid):
         return _run(jobs.take_up(CLONE, found), progress)
-    arguments = _arguments(tenant, slug, mask, isolation, database)
+    if backup:
+        ground_in(tenant, backup)
+    arguments = {**_arguments(tenant, slug, mask, isolation, database), "files": files, "backup": backup}
     return _run(jobs.begin(CLONE, slug, arguments, partial(refuse_slug, slug)), progress)
 
 
@@ -92,7 +99,7 @@ def _masked(ground: Ground) -> list[str]:
 def _run(job: Job, progress: jobs.Progress | None) -> Job:
     _progress[job.uid] = progress
     try:
-        return run_loading(CLONE, job, STEPS)
+        return run_loading(CLONE, job, STEPS, progress)
     finally:
         _file(job).unlink(missing_ok=True)
         del _progress[job.uid]
@@ -107,6 +114,14 @@ def _file(job: Job) -> Path:
     return Path(tempfile.gettempdir()) / f"tenantkit-clone-{job.uid}.tar"
 
 
+def ground_in(tenant: AbstractTenant, alias: str) -> Ground:
+    """Where a restored database has the tenant. Raises `ArchiveRefused` where it has none."""
+    there = get_tenant_model()._base_manager.using(alias).filter(uid=tenant.uid).first()
+    if there is None:
+        raise ArchiveRefused(f"DATABASES[{alias!r}] has no tenant with the uid {tenant.uid} of {tenant.slug!r}.")
+    return Ground(there, alias)
+
+
 def _source(job: Job) -> Any:
     found = get_tenant_model()._base_manager.filter(uid=job.arguments["source"]).first()
     if found is None:
@@ -118,20 +133,27 @@ def _source(job: Job) -> Any:
 def write_file(job: Job) -> None:
     """Write the archive of the original."""
     with unscoped(reason=f"copy of a tenant: {job.slug}", rows_only=True):
-        ground = Ground(_source(job))
+        source, backup = _source(job), job.arguments.get("backup")
+        ground = ground_in(source, backup) if backup else Ground(source)
         expressions, functions = masks(ground.tables) if job.arguments["mask"] else ({}, {})
         write_archive(
-            ground, _file(job), files=False, expressions=expressions, masks=functions, progress=_progress.get(job.uid)
+            ground, _file(job), stored=False, expressions=expressions, masks=functions, progress=_progress.get(job.uid)
         )
 
 
 def load(job: Job) -> None:
     """Make the copy."""
     with unscoped(reason=f"copy of a tenant: {job.slug}", rows_only=True):
-        load_into(job, check(_file(job)), Wish(remap=True), _progress.get(job.uid))
+        source = FromStorage() if job.arguments.get("files") else None
+        load_into(job, check(_file(job)), Wish(remap=True), source)
 
 
-@jobs.only_if(lambda job: any(store.takes_part("copy") for store in stores()))
+def _copies_stores(job: Job) -> bool:
+    """Whether a store has a part in it. None has what it had when a backup was made."""
+    return not job.arguments.get("backup") and any(store.takes_part("copy") for store in stores())
+
+
+@jobs.only_if(_copies_stores)
 @jobs.outside_transactions
 def copy_stores(job: Job) -> None:
     """Have stores give the copy what the original has in them."""
@@ -154,6 +176,7 @@ def announce(job: Job) -> None:
 
 STEPS: dict[str, jobs.Step] = {
     "make_place": make_place,
+    "choose_uid": choose_uid,
     "write_file": write_file,
     "load": load,
     "copy_stores": copy_stores,

@@ -65,7 +65,9 @@ class Writer:
         self.entries: list[Entry] = []
 
     def add(self, name: str, data: bytes, rows: int = 0) -> None:
-        """Write an entry."""
+        """Write an entry. Raises `ArchiveRefused` for more than are read."""
+        if len(self.entries) >= MAX_ENTRIES:
+            raise ArchiveRefused(f"The archive would have more than {MAX_ENTRIES} entries: leave the files out of it.")
         info = tarfile.TarInfo(name)
         info.size, info.mode = len(data), 0o644
         self._stream.write(info.tobuf(tarfile.USTAR_FORMAT))

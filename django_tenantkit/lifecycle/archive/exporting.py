@@ -15,6 +15,7 @@ from ...signals import tenant_exported, tenant_exporting
 from .. import jobs
 from . import sealing
 from .container import CHECKSUMS, Entry
+from .files import STORE
 from .tables import Ground
 from .taking import Mask, count, take
 
@@ -29,10 +30,16 @@ _COMPRESSED = (".gz", ".tgz")
 
 @unscoped(reason="exporting a tenant")
 def export_tenant(
-    tenant: AbstractTenant, path: str | Path, *, encrypt: bool = False, progress: jobs.Progress | None = None
+    tenant: AbstractTenant,
+    path: str | Path,
+    *,
+    files: bool = False,
+    encrypt: bool = False,
+    progress: jobs.Progress | None = None,
 ) -> Job:
     """Write all that belongs to the tenant to a file, as it is at one moment, and return the finished job. A name that
-    ends in `.gz` or `.tgz` is compressed. The tenant goes on working. Outside of transactions.
+    ends in `.gz` or `.tgz` is compressed. With `files` come those that rows name. The tenant goes on working. Outside
+    of transactions.
 
     The file is there when it is complete: until then it is called `.part`. Raises `ArchiveRefused` where shared rows
     that the tenant refers to cannot be named, while another job is unfinished on the tenant, and where the file is
@@ -42,7 +49,7 @@ def export_tenant(
     _refuse_existing(file)
     if encrypt:
         sealing.cipher()
-    arguments = {"file": str(file), "encrypt": encrypt}
+    arguments = {"file": str(file), "encrypt": encrypt, "files": files}
     job = jobs.begin(EXPORT, tenant.slug, arguments, lambda: None, tenant=tenant)
     return _run(job, progress)
 
@@ -70,8 +77,9 @@ def write_file(job: Job) -> None:
     """Write the archive."""
     file = Path(job.arguments["file"])
     _announce(tenant_exporting, job)
-    entries = write_archive(Ground(job.tenant), file, encrypt=job.arguments["encrypt"], progress=_progress.get(job.uid))
-    job.result = described(entries, file)
+    wanted = {"encrypt": job.arguments["encrypt"], "files": job.arguments.get("files", False)}
+    entries, notes = write_archive(Ground(job.tenant), file, **wanted, progress=_progress.get(job.uid))
+    job.result = {**described(entries, file), "notes": notes}
 
 
 def announce(job: Job) -> None:
@@ -85,12 +93,15 @@ STEPS: dict[str, jobs.Step] = {"write_file": write_file, "announce": announce}
 def described(entries: list[Entry], file: Path) -> dict[str, Any]:
     """What came of it, as the ledger has it: rows by model, the size, and what stands for all checksums."""
     rows: dict[str, int] = {}
+    files = 0
     for entry in entries:
         part, _, rest = entry.name.partition("/")
         if part in ("data", "records"):
             rows[rest.partition("/")[0]] = rows.get(rest.partition("/")[0], 0) + entry.rows
+        elif entry.name == f"stores/{STORE}/names.jsonl":
+            files = entry.rows
     digest = next(entry.sha256 for entry in entries if entry.name == CHECKSUMS)
-    return {"rows": rows, "bytes": file.stat().st_size, "sha256": digest}
+    return {"rows": rows, "files": files, "bytes": file.stat().st_size, "sha256": digest}
 
 
 def write_archive(
@@ -100,18 +111,26 @@ def write_archive(
     encrypt: bool = False,
     expressions: dict[str, dict[str, str]] | None = None,
     masks: Mask | None = None,
-    files: bool = True,
+    files: bool = False,
+    stored: bool = True,
     progress: jobs.Progress | None = None,
-) -> list[Entry]:
-    """Write an archive to a file. It has that name when it is complete; what fails leaves nothing. Only its owner
-    may read it."""
+) -> tuple[list[Entry], list[str]]:
+    """Write an archive to a file, and return what `take()` does. It has that name when it is complete; what fails
+    leaves nothing. Only its owner may read it."""
     part = file.with_name(f"{file.name}.part")
     try:
         with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb", buffering=1 << 20) as raw:
             stream: IO[bytes] = sealing.cipher().sealing(raw) if encrypt else raw  # type: ignore[assignment]
             compress = file.name.endswith(_COMPRESSED)
             entries = take(
-                ground, stream, compress=compress, expressions=expressions, masks=masks, files=files, progress=progress
+                ground,
+                stream,
+                compress=compress,
+                expressions=expressions,
+                masks=masks,
+                files=files,
+                stored=stored,
+                progress=progress,
             )
             if stream is not raw:
                 stream.close()

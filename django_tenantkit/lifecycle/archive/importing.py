@@ -14,10 +14,15 @@ from ...signals import tenant_imported, tenant_importing
 from .. import jobs
 from ..claims import refuse_taken
 from ..provision import prepare as prepare_provision
-from ..steps import make_place, make_tenant
+from ..steps import choose_uid, make_place, make_tenant
 from ..suspend import change_status
+from . import fencing
+from .before import refuse_unknown
 from .checking import Checked, again, check, opened
+from .files import STORE, sweep
+from .filing import Files, Source
 from .loading import REFUSE, UPDATE, Load, Wish
+from .sources import FromArchive
 from .storing import load_stores
 from .tables import Ground
 
@@ -42,9 +47,10 @@ def import_tenant(
     """Load an archive, and return the finished job; `job.tenant` is the tenant. Outside of transactions.
 
     Where no tenant has the slug (the archive's if left out), one is made, with that isolation and on that server, as
-    `provision()` would. Otherwise the rows go into the tenant that has it: those that it has already, by primary key,
-    are refused, or replaced with `on_conflict="update"`. Keys are kept where they are free; with `remap` every row gets
-    a new one. The archive's tenant has to be the one with that slug, unless the slug is given.
+    `provision()` would. Otherwise the rows go into the tenant that has it, and nobody else writes there meanwhile:
+    those that it has already, by primary key, are refused, or replaced with `on_conflict="update"`. Keys are kept where
+    they are free; with `remap` every row gets a new one, and so it does in tables that the archive's own tenant shares:
+    its keys are kept for it. The archive's tenant has to be the one with that slug, unless the slug is given.
 
     One transaction: raises `ArchiveRefused` with nothing changed. A process that was killed is followed by another
     call with the same arguments.
@@ -55,26 +61,29 @@ def import_tenant(
     checked = check(file, trust_unsigned=trust_unsigned)
     found = interrupted(IMPORT, slug or checked.manifest["tenant"]["slug"])
     if found is not None and found.arguments["sha256"] == checked.digest:
-        return _run(jobs.take_up(IMPORT, found), progress)
+        return run_loading(IMPORT, jobs.take_up(IMPORT, found), STEPS, progress)
     wanted = _wanted(checked, slug, isolation, database)
     arguments = {
         **wanted["arguments"],
         "file": str(file),
         "sha256": checked.digest,
         "on_conflict": on_conflict,
-        "remap": remap,
+        "remap": remap or _shares_tables(checked, wanted),
         "trust_unsigned": trust_unsigned,
         "is_new": wanted["tenant"] is None,
+        "files": bool(checked.stored.names.get(STORE)),
     }
+    if wanted["tenant"] is not None and not remap:
+        refuse_unknown(checked, wanted["tenant"])
     check_slug = partial(refuse_slug, wanted["slug"]) if wanted["tenant"] is None else _nothing
     job = jobs.begin(IMPORT, wanted["slug"], arguments, check_slug, tenant=wanted["tenant"])
-    return _run(job, progress)
+    return run_loading(IMPORT, job, STEPS, progress)
 
 
 @unscoped(reason="importing a tenant", rows_only=True)
 def resume_import(uid: UUID | str, *, progress: jobs.Progress | None = None) -> Job:
     """Go on with an import that was interrupted. Raises `ArchiveRefused` where there is none of that uid."""
-    return _run(jobs.take_up(IMPORT, jobs.find(IMPORT, uid)), progress)
+    return run_loading(IMPORT, jobs.take_up(IMPORT, jobs.find(IMPORT, uid)), STEPS, progress)
 
 
 @unscoped(reason="importing a tenant", rows_only=True)
@@ -125,6 +134,16 @@ def _wanted(checked: Checked, slug: str | None, isolation: str | None, database:
     return {"slug": wanted_slug, "tenant": found, "arguments": {}}
 
 
+def _shares_tables(checked: Checked, wanted: dict[str, Any]) -> bool:
+    """Whether the archive's tenant is another one, and lives in the same tables: a key that is free there now may be
+    that of a row that it lost, and is to come back."""
+    living = get_tenant_model()._base_manager.exclude(status=TenantStatus.ERASED).filter(isolation=TenantIsolation.ROW)
+    original = living.filter(uid=checked.manifest["tenant"]["uid"]).first()
+    target = wanted["tenant"]
+    isolation = wanted["arguments"]["isolation"] if target is None else target.isolation
+    return original is not None and original != target and isolation == TenantIsolation.ROW
+
+
 def _arguments(checked: Checked, slug: str, isolation: str | None, database: str | None) -> dict[str, Any]:
     about = checked.manifest["tenant"]
     try:
@@ -147,29 +166,43 @@ def refuse_slug(slug: str) -> None:
 def _nothing() -> None: ...
 
 
-def _run(job: Job, progress: jobs.Progress | None) -> Job:
-    _progress[job.uid] = progress
-    try:
-        return run_loading(IMPORT, job, STEPS)
-    finally:
-        del _progress[job.uid]
-
-
-def run_loading(kind: jobs.Kind, job: Job, steps: dict[str, jobs.Step]) -> Job:
+def run_loading(kind: jobs.Kind, job: Job, steps: dict[str, jobs.Step], progress: jobs.Progress | None = None) -> Job:
     """Run a job that loads rows. Until its step `load` is done there is nothing to go on with: what fails is raised as
     it is, and the job given up. What comes after it is resumed."""
+    _progress[job.uid] = progress
     try:
         return jobs.run(kind, job, steps)
     except JobFailed as error:
         if "load" in Job.objects.get(pk=job.pk).steps_done or error.__cause__ is None:
             raise
+        take_files_back(job)
+        fencing.give_up(job)
         Job.objects.filter(pk=job.pk).update(state=JobState.GIVEN_UP)
         give_place_back(job)
         raise error.__cause__ from None
+    finally:
+        _progress.pop(job.uid, None)
+        _files.pop(job.uid, None)
 
 
-#: Who is told how far the imports of this process are.
+#: Who is told how far the jobs of this process are.
 _progress: dict[Any, jobs.Progress | None] = {}
+#: The files that this process wrote, by job.
+_files: dict[Any, Files] = {}
+
+
+def keep_files(job: Job, files: Files) -> None:
+    """Remember which files a job writes, until it is known whether its rows stay."""
+    _files[job.uid] = files
+
+
+def take_files_back(job: Job) -> None:
+    """Delete the files that were written for rows that did not come to stay."""
+    with unscoped(reason=f"files of {job.slug}", rows_only=True):
+        if (files := _files.pop(job.uid, None)) is not None:
+            files.take_back()
+        elif "uid" in job.result:
+            sweep(UUID(job.result["uid"]))
 
 
 def _checked(job: Job) -> Checked:
@@ -182,19 +215,27 @@ def _checked(job: Job) -> Checked:
 def load(job: Job) -> None:
     """Make the tenant, if it is new, and load all rows."""
     checked, wanted = _checked(job), job.arguments
-    load_into(job, checked, Wish(wanted["remap"], wanted["on_conflict"], wanted["is_new"]), _progress.get(job.uid))
-    job.result["stores"] = {name: len(found) for name, found in checked.stored.names.items()}
+    wish = Wish(wanted["remap"], wanted["on_conflict"], wanted["is_new"])
+    source = FromArchive(checked) if wanted.get("files") else None
+    load_into(job, checked, wish, source)
+    job.result["stores"] = {name: len(found) for name, found in checked.stored.names.items() if name != STORE}
     job.result["notes"] += [f"{name} is no store here; what it had was left out." for name in checked.stored.unknown()]
 
 
-def load_into(job: Job, checked: Checked, wish: Wish, progress: jobs.Progress | None) -> None:
-    """Load the rows of an archive into the tenant of a job, which is made if it is new. In a transaction."""
+def load_into(job: Job, checked: Checked, wish: Wish, source: Source | None = None) -> None:
+    """Load the rows of an archive and the files of `source` into the tenant of a job, which is made if it is new. In a
+    transaction."""
     _announce(tenant_importing, job)
     if wish.is_new:
         make_tenant(job)
     with unscoped(reason=f"importing {job.slug}", rows_only=True):
-        loaded = Load(checked, Ground(job.tenant), wish, progress).run()
-    job.result = {**loaded.described(), "sha256": checked.digest}
+        ground = Ground(job.tenant)
+        found = Load(checked, ground, wish, _progress.get(job.uid), source)
+        keep_files(job, found.files)
+        fencing.work_inside(ground)
+        loaded = found.run()
+    of = checked.manifest["tenant"]["uid"]
+    job.result = {**job.result, **loaded.described(), "sha256": checked.digest, "of": of}
 
 
 def _has_stores(job: Job) -> bool:
@@ -217,7 +258,15 @@ def finish(job: Job) -> None:
     _announce(tenant_imported, job)
 
 
-STEPS: dict[str, jobs.Step] = {"make_place": make_place, "load": load, "load_files": load_files, "finish": finish}
+STEPS: dict[str, jobs.Step] = {
+    "make_place": make_place,
+    "choose_uid": choose_uid,
+    **fencing.SHUT,
+    "load": load,
+    **fencing.OPEN,
+    "load_files": load_files,
+    "finish": finish,
+}
 
 
 def give_place_back(job: Job) -> None:
@@ -226,7 +275,9 @@ def give_place_back(job: Job) -> None:
     if job.arguments.get("is_new", True) and isolation != TenantIsolation.ROW:
         with unscoped(reason=f"place of {job.slug}"):
             made = Place.objects.filter(pk=job.uid, state=PlaceState.MAKING).exclude(migrations="")
-            made.update(state=PlaceState.READY)
+            taken = Place.objects.filter(pk=job.result.get("uid"), state=PlaceState.TAKEN)
+            for places in (made, taken):
+                places.update(state=PlaceState.READY)
 
 
 def _announce(signal: Any, job: Job) -> None:

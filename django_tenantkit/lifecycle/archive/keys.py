@@ -12,6 +12,7 @@ from ...exceptions import ArchiveRefused
 from ...sql import archives as sql
 from ...sql.session import literal
 from . import naming
+from .files import kind_of_files
 from .spots import Spot
 from .tables import Column, Ground, Table, generic_columns, key_kind, kind_of
 
@@ -150,6 +151,9 @@ class Keys:
 
     def _kind(self, table: Table, column: Column, reference: Any) -> tuple[str, bool]:
         """Which keys a column holds, if any of those change; and whether each has to be known."""
+        if isinstance(column.field, models.FileField):
+            kind = kind_of_files(table.label, column.field)
+            return (kind, True) if kind in self.kinds else ("", False)
         if reference is None:
             kind = key_kind(table.content.model) if column.name == table.key else ""
             return (kind if kind in self.kinds else ""), False

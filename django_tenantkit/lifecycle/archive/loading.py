@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import DataError, Error
@@ -17,6 +18,7 @@ from ...sql import archives as sql
 from ..jobs import Progress
 from . import naming
 from .checking import Checked, again, opened
+from .filing import Files, Naming, Source
 from .keys import Keys
 from .states import applied, check_state
 from .tables import Ground, Table, kind_of
@@ -45,32 +47,46 @@ class Loaded:
     remapped: dict[str, int] = field(default_factory=dict)
     users: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    files: int = 0
 
     def described(self) -> dict[str, Any]:
         """As the ledger and the commands have it."""
-        return {"rows": self.rows, "remapped": self.remapped, "users": self.users, "notes": self.notes}
+        found = {"rows": self.rows, "remapped": self.remapped, "users": self.users, "notes": self.notes}
+        return {**found, "files": self.files}
 
 
 class Load:
-    """One archive on its way into one tenant."""
+    """One archive on its way into one tenant, with files from `source` if there is one."""
 
-    def __init__(self, checked: Checked, ground: Ground, wish: Wish, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        checked: Checked,
+        ground: Ground,
+        wish: Wish,
+        progress: Progress | None = None,
+        source: Source | None = None,
+    ) -> None:
         self.checked, self.ground, self.wish, self.progress = checked, ground, wish, progress
         self.loaded = Loaded()
         self.tables = _fitting(checked, ground, self.loaded.notes)
         check_state(checked.manifest["migrations"], applied(ground.home, ground.main))
         self.keys = Keys(ground)
+        old = UUID(checked.manifest["tenant"]["uid"])
+        naming = Naming(old, ground.tenant.uid, wish.is_new, checked.is_ours)
+        self.files = Files(ground, self.keys, naming, source)
 
     def run(self) -> Loaded:
         """Do it. In a transaction, without a tenant. Raises `ArchiveRefused`."""
         with refusals("The archive"):
             self.stage()
+            self.clear()
             self.find_keys()
             for place, (table, given) in enumerate(self.tables.values()):
                 self._insert(place, table, given)
                 if self.progress is not None:
                     self.progress(len(self.tables) + place + 1, 2 * len(self.tables), table.label)
             self.check_constraints()
+        self.loaded.files = self.files.write(self.loaded.notes)
         return self.loaded
 
     def stage(self) -> None:
@@ -105,21 +121,36 @@ class Load:
             if cursor.rowcount != one.entry.rows:
                 raise ArchiveRefused(f"{one.name} has lines that are no rows.")
 
+    def clear(self) -> None:
+        """A new home has rows that apps make by themselves. In tables that are its alone the archive knows better: a
+        row that the tenant had deleted does not come back."""
+        for table, _ in reversed(self.tables.values()) if self.wish.is_new else ():
+            if table.tenant is None:
+                with table.spot.connection.cursor() as cursor:
+                    cursor.execute(f"DELETE FROM {table.name}")
+
     def find_keys(self) -> None:
         """Find the rows that the archive names, and new keys where those of its rows are taken."""
         self.keys.make()
         self.match()
         for place, (table, _) in enumerate(self.tables.values()):
-            taken, own = self.keys.find_taken(place, table, remap=self.wish.remap)
+            is_alone = self.wish.is_new and table.tenant is None
+            taken, own = self.keys.find_taken(place, table, remap=self.wish.remap and not is_alone)
             if taken:
                 self.loaded.remapped[table.label] = taken
-            updates = self.wish.on_conflict == UPDATE or self.wish.is_new or table.part == "records"
+            updates = self.wish.on_conflict == UPDATE or table.part == "records"
             if own and not updates:
                 raise ArchiveRefused(
                     f"The tenant has {own} of the archive's rows of {table.label} already. Say `--on-conflict update` "
                     "to replace them, or `--as` to make another tenant."
                 )
         self.keys.add_generic(self._kinds())
+        self.name_files()
+
+    def name_files(self) -> None:
+        """Find what files are called in the tenant."""
+        for place, (table, given) in enumerate(self.tables.values()):
+            self.files.match(place, table, given)
 
     def match(self) -> None:
         """Find the rows that the archive names."""
@@ -176,7 +207,7 @@ class Load:
         return {key: model for key, model in found.items() if model is not None}
 
     def _insert(self, place: int, table: Table, given: dict[str, Any]) -> None:
-        updates = self.wish.on_conflict == UPDATE or (self.wish.is_new and table.tenant is None)
+        updates = self.wish.on_conflict == UPDATE
         insertion = self.keys.insertion(place, table, given, self._overrides(table))
         left = table.part == "records"
         statement = insertion.statement(table.tenant, self.ground.tenant.pk, updates=updates, leaves_taken=left)

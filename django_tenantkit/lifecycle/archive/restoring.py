@@ -1,7 +1,7 @@
 """`restore_tenant`: rows of a tenant as they were, out of an archive or of a database restored from a backup.
 
-The rows as they were are loaded into temporary tables beside those of today, and compared by model and row. Whoever
-wants to walk about in the past makes a tenant of it: `import_tenant FILE --as SLUG`.
+The rows as they were are loaded into temporary tables beside those of today, and compared by model and row, under the
+keys that they had. Whoever wants to walk about in the past has it made beside, as a tenant: `restore_beside()`.
 """
 
 from __future__ import annotations
@@ -20,16 +20,20 @@ from django.db import connections, router, transaction
 
 from ...context import contained, tenant_context, unscoped
 from ...exceptions import ArchiveRefused
-from ...models import AbstractTenant, Job, get_tenant_model
+from ...models import AbstractTenant, Job
 from ...signals import tenant_restored
 from ...sql import archives as sql
 from .. import jobs
-from .checking import check
+from . import fencing
+from .checking import Checked, check
+from .cloning import clone_tenant, ground_in
 from .exporting import write_archive
+from .importing import IMPORT, import_tenant, interrupted, keep_files, refuse_slug, run_loading
 from .loading import UPDATE, Load, Wish, refusals
+from .sources import FromArchive
 from .tables import Ground, Table
 
-RESTORE = jobs.Kind("restore", "restore_tenant", ArchiveRefused, only_reads=True)
+RESTORE = jobs.Kind("restore", "restore_tenant", ArchiveRefused)
 
 #: What stands for all models in `apply`.
 ALL = "all"
@@ -56,35 +60,97 @@ class Difference:
 
 @unscoped(reason="comparing a tenant with what it was", rows_only=True)
 def compare(
-    tenant: AbstractTenant, source: str | Path, *, trust_unsigned: bool = False, shown: int = SHOWN
+    tenant: AbstractTenant,
+    source: str | Path,
+    *,
+    files: bool = False,
+    trust_unsigned: bool = False,
+    shown: int = SHOWN,
 ) -> list[Difference]:
     """How the tenant differs from what it was, by model, without those that do not. `source` is an archive, or an entry
-    of DATABASES with a backup. Changes nothing. Outside of transactions. Raises `ArchiveRefused`."""
+    of DATABASES with a backup. With `files` a row differs whose file is gone or another one. Changes nothing. Outside
+    of transactions. Raises `ArchiveRefused`."""
+    _refuse_files(source, files)
     with _archive(tenant, source) as file, _undone():
-        return _Past(tenant, file, trust_unsigned).differences(shown)
+        return _Past(tenant, file, trust_unsigned, files).differences(shown)
 
 
 @unscoped(reason="restoring a tenant", rows_only=True)
 def restore_tenant(
-    tenant: AbstractTenant, source: str | Path, apply: Iterable[str], *, trust_unsigned: bool = False
+    tenant: AbstractTenant,
+    source: str | Path,
+    apply: Iterable[str],
+    *,
+    files: bool = False,
+    trust_unsigned: bool = False,
 ) -> Job:
     """Make the rows of the models in `apply` (`app.Model`, or "all") what they were, and return the finished job, whose
     result says what differed. With a model go the tables of its many-to-many fields, its parents and its children in
-    inheritance. Other models' rows and other tenants' stay as they are.
+    inheritance. Other models' rows and other tenants' stay as they are. With `files` an archive's files come back
+    that are gone or others by now; none is overwritten. Nobody else writes rows of the tenant meanwhile.
 
     One transaction: raises `ArchiveRefused` with nothing changed, also where rows of other models refer to what would
-    be gone.
+    be gone. A process that was killed is followed by another call with the same arguments.
     """
-    chosen = sorted(set(apply))
-    arguments = {"source": str(source), "apply": chosen, "trust_unsigned": trust_unsigned}
-    job = jobs.begin(RESTORE, tenant.slug, arguments, lambda: None, tenant=tenant)
-    return jobs.run(RESTORE, job, STEPS)
+    _refuse_files(source, files)
+    arguments = {
+        "source": str(source),
+        "apply": sorted(set(apply)),
+        "files": files,
+        "trust_unsigned": trust_unsigned,
+        "is_new": False,
+    }
+    return _run(jobs.begin(RESTORE, tenant.slug, arguments, lambda: None, tenant=tenant))
 
 
 @unscoped(reason="restoring a tenant", rows_only=True)
 def resume_restore(uid: UUID | str) -> Job:
     """Go on with what was interrupted. Raises `ArchiveRefused` where there is none of that uid."""
-    return jobs.run(RESTORE, jobs.take_up(RESTORE, jobs.find(RESTORE, uid)), STEPS)
+    return _run(jobs.take_up(RESTORE, jobs.find(RESTORE, uid)))
+
+
+@unscoped(reason="restoring a tenant", rows_only=True)
+def restore_beside(
+    tenant: AbstractTenant,
+    source: str | Path,
+    slug: str,
+    *,
+    trust_unsigned: bool = False,
+    isolation: str | None = None,
+    database: str | None = None,
+    progress: jobs.Progress | None = None,
+) -> Job:
+    """Make a second tenant of what the tenant was, to walk about in, and return the finished job; `job.tenant` is that
+    one. It lives as the tenant does, if nothing else is said, and is erased as any other. The tenant itself is not
+    touched. Raises `ArchiveRefused` with nothing changed. A process that was killed is followed by another call with
+    the same arguments."""
+    where: dict[str, Any] = {"isolation": isolation or tenant.isolation, "database": database, "progress": progress}
+    if not _is_file(str(source)):
+        return clone_tenant(tenant, slug, backup=str(source), **where)
+    _refuse_anothers(check(Path(source).absolute(), trust_unsigned=trust_unsigned), tenant)
+    if interrupted(IMPORT, slug) is None:
+        refuse_slug(slug)
+    return import_tenant(source, slug, trust_unsigned=trust_unsigned, **where)
+
+
+def _refuse_files(source: str | Path, files: bool) -> None:
+    if files and not _is_file(str(source)):
+        raise ArchiveRefused(f"DATABASES[{str(source)!r}] has no files. Leave --files out.")
+
+
+def _refuse_anothers(checked: Checked, tenant: Any) -> None:
+    if checked.manifest["tenant"]["uid"] != str(tenant.uid):
+        raise ArchiveRefused(
+            f"The archive is of the tenant {checked.manifest['tenant']['slug']!r}, not of {tenant.slug!r}. "
+            "`import_tenant` loads it as another one."
+        )
+
+
+def _run(job: Job) -> Job:
+    try:
+        return run_loading(RESTORE, job, STEPS)
+    finally:
+        _file(job).unlink(missing_ok=True)
 
 
 @jobs.outside_transactions
@@ -97,41 +163,37 @@ def take_backup(job: Job) -> None:
 
 def put_back(job: Job) -> None:
     """Make rows what they were."""
-    source = job.arguments["source"]
-    file = Path(source) if _is_file(source) else _file(job)
-    try:
-        with unscoped(reason=f"restoring {job.slug}", rows_only=True):
-            past = _Past(job.tenant, file, job.arguments["trust_unsigned"])
-            chosen = past.chosen(job.arguments["apply"])
-            differences = past.differences(0, chosen)
-            past.put_back(chosen)
-    finally:
-        if not _is_file(source):
-            file.unlink(missing_ok=True)
-    job.result = {"applied": sorted(chosen), "differences": [one.described() for one in differences]}
+    source, wanted = job.arguments["source"], job.arguments
+    with unscoped(reason=f"restoring {job.slug}", rows_only=True):
+        file = Path(source) if _is_file(source) else _file(job)
+        past = _Past(job.tenant, file, wanted["trust_unsigned"], wanted["files"])
+        keep_files(job, past.load.files)
+        fencing.work_inside(past.load.ground)
+        chosen = past.chosen(wanted["apply"])
+        differences = past.differences(0, chosen)
+        past.put_back(chosen)
+    job.result |= {"applied": sorted(chosen), "differences": [one.described() for one in differences]}
     with contained("tenant_restored"), tenant_context(None):
         tenant_restored.send(sender=type(job.tenant), tenant=job.tenant, difference=differences, job=job)
 
 
-STEPS: dict[str, jobs.Step] = {"take_backup": take_backup, "put_back": put_back}
+STEPS: dict[str, jobs.Step] = {"take_backup": take_backup, **fencing.SHUT, "load": put_back, **fencing.OPEN}
 
 
 class _Past:
     """A tenant's rows as they were, beside those of today. In a transaction."""
 
-    def __init__(self, tenant: Any, file: Path, trust_unsigned: bool) -> None:
+    def __init__(self, tenant: Any, file: Path, trust_unsigned: bool, files: bool) -> None:
         checked = check(file.absolute(), trust_unsigned=trust_unsigned)
-        if checked.manifest["tenant"]["uid"] != str(tenant.uid):
-            raise ArchiveRefused(
-                f"The archive is of the tenant {checked.manifest['tenant']['slug']!r}, not of {tenant.slug!r}. "
-                "`import_tenant` loads it as another one."
-            )
+        _refuse_anothers(checked, tenant)
         self.tenant = tenant
-        self.load = Load(checked, Ground(tenant), Wish(on_conflict=UPDATE, is_new=False))
+        source = FromArchive(checked) if files else None
+        self.load = Load(checked, Ground(tenant), Wish(on_conflict=UPDATE, is_new=False), None, source)
         with refusals("The archive"):
             self.load.stage()
             self.load.keys.make()
             self.load.match()
+            self.load.name_files()
             for place, (table, given) in enumerate(self.load.tables.values()):
                 self._make(place, table, given)
 
@@ -189,6 +251,7 @@ class _Past:
                             f"Keys of rows of {label} are another tenant's by now. Import it as another."
                         )
             self.load.check_constraints()
+        self.load.files.write(self.load.loaded.notes, labels)
 
 
 def _shown(key: str, kind: str, columns: list[str], today: Any, past: Any) -> dict[str, Any]:
@@ -226,10 +289,7 @@ def _archive(tenant: Any, source: str | Path) -> Iterator[Path]:
 
 
 def _take(tenant: Any, alias: str, file: Path) -> None:
-    there = get_tenant_model()._base_manager.using(alias).filter(uid=tenant.uid).first()
-    if there is None:
-        raise ArchiveRefused(f"DATABASES[{alias!r}] has no tenant with the uid {tenant.uid} of {tenant.slug!r}.")
-    write_archive(Ground(there, alias), file, files=False)
+    write_archive(ground_in(tenant, alias), file, stored=False)
 
 
 @contextmanager

@@ -14,20 +14,20 @@ from typing import Any
 from ...context import tenant_context
 from ...exceptions import ArchiveRefused
 from ..stores import stores
-from .container import CHUNK, Opened, Writer
-
-#: The longest name, in bytes: what file systems take.
-_LONGEST = 1024
+from .container import CHUNK, FREE, Opened, Writer
+from .files import LONGEST, STORE, is_path
 
 
-def write_stores(writer: Writer, tenant: Any) -> None:
-    """Write what each store hands out."""
+def write_stores(writer: Writer, tenant: Any, *, files: bool) -> list[str]:
+    """Write what each store hands out, files only if they are wanted; what was left out."""
+    notes: list[str] = []
     for store in stores():
-        if store.takes_part("export"):
+        if store.takes_part("export") and (files or store.name != STORE):
             one = _Writing(writer, store.name)
             with tenant_context(tenant):
-                store.export(tenant, one.write)
+                notes += store.export(tenant, one.write) or ()
             one.finish()
+    return notes
 
 
 class _Writing:
@@ -57,7 +57,10 @@ class _Writing:
 
     def finish(self) -> None:
         """Write the names."""
-        self._writer.add(f"stores/{self._name}/names.jsonl", b"".join(self._names), len(self._names))
+        listed = b"".join(self._names)
+        if len(listed) > FREE:
+            raise ArchiveRefused(f"{self._name} has {len(self._names)} names, more than an archive holds.")
+        self._writer.add(f"stores/{self._name}/names.jsonl", listed, len(self._names))
 
 
 class Stored:
@@ -94,10 +97,13 @@ class Stored:
         for label in {*self.parts, *self.names}:
             if sum(parts for _, parts in self.names.get(label, [])) != self.parts.get(label, 0):
                 raise ArchiveRefused(f"The archive has not the parts that the names of {label} list.")
+        for label, found in self.names.items():
+            if len({name for name, _ in found}) < len(found):
+                raise ArchiveRefused(f"The archive has something of {label} twice.")
 
     def unknown(self) -> list[str]:
         """The stores that there are none of here, though the archive has something for them."""
-        known = {store.name for store in stores() if store.takes_part("load")}
+        known = {STORE, *(store.name for store in stores() if store.takes_part("load"))}
         return sorted(label for label in {*self.parts, *self.names} if label not in known)
 
 
@@ -109,7 +115,7 @@ def load_stores(tenant: Any, stored: Stored, entries: Iterator[Opened]) -> dict[
         if one.kind != "stores" or one.label not in known:
             _skip(one.chunks())
             continue
-        found = _named_parts(one, entries, stored.names[one.label])
+        found = named_parts(one, entries, stored.names[one.label])
         with tenant_context(tenant):
             known[one.label].load(tenant, found)
         for _ in found:  # what the store did not read
@@ -118,9 +124,10 @@ def load_stores(tenant: Any, stored: Stored, entries: Iterator[Opened]) -> dict[
     return loaded
 
 
-def _named_parts(
+def named_parts(
     first: Opened, entries: Iterator[Opened], names: list[tuple[str, int]]
 ) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """What one store has, by name; `first` is its first entry, and the others are read from `entries`."""
     following = chain([first], entries)  # a generator would close `entries` at its end
     for name, parts in names:
         chunks = _chunks(following, parts)
@@ -141,8 +148,7 @@ def _chunks(following: Iterator[Opened], parts: int) -> Iterator[bytes]:
 
 def check_name(name: str) -> None:
     """Raise `ArchiveRefused` for a name that is no relative path, or leads elsewhere."""
-    pieces = name.split("/")
-    if not name or "\\" in name or any(piece in ("", ".", "..") for piece in pieces) or not name.isprintable():
-        raise ArchiveRefused(f"{name[:100]!r} is no name of something that is stored: a relative path is.")
-    if len(name.encode(errors="replace")) > _LONGEST:
-        raise ArchiveRefused(f"The name {name[:100]!r}... is longer than {_LONGEST} bytes.")
+    if not is_path(name):
+        raise ArchiveRefused(
+            f"{name[:100]!r} is no name of something that is stored: a relative path of up to {LONGEST} bytes is."
+        )

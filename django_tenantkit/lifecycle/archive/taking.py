@@ -42,11 +42,13 @@ def take(
     compress: bool = False,
     expressions: Any = None,
     masks: Mask | None = None,
-    files: bool = True,
+    files: bool = False,
+    stored: bool = True,
     progress: Progress | None = None,
-) -> list[Entry]:
-    """Write the archive of a tenant to a stream, and return its entries. Outside of transactions. Raises
-    `ArchiveRefused` where rows that it refers to cannot be named. With `files` come what stores have of the tenant."""
+) -> tuple[list[Entry], list[str]]:
+    """Write the archive of a tenant to a stream, and return its entries and what was left out. Outside of
+    transactions. Raises `ArchiveRefused` where rows that it refers to cannot be named. With `files` come those that
+    rows name; without `stored` comes nothing that stores have, neither files nor what the project keeps."""
     with unscoped(reason=f"archive of {source.tenant.slug}", rows_only=True), snapshot(source.home, source.main):
         writer = Writer(stream, compress=compress)
         needed = _needed(source)
@@ -61,13 +63,12 @@ def take(
                 writer.add(f"{table.part}/{table.label}/{number:05}.jsonl", data if mask is None else mask(data), rows)
             if progress is not None:
                 progress(place, len(source.tables), table.label)
-        if files:
-            write_stores(writer, source.tenant)
+        notes = write_stores(writer, source.tenant, files=files) if stored else []
         listed = _json({"entries": [entry.described() for entry in writer.entries]})
         writer.add(CHECKSUMS, listed)
         writer.add(SIGNATURE, signed(listed))
         writer.close()
-        return writer.entries
+        return writer.entries, notes
 
 
 def count(source: Ground) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...sql.common import fill
 from ...sql.homes import quoted
 from .evidence import Evidence
 from .finding import NOTICE, WARNING, Check, Finding, ident
@@ -151,6 +152,23 @@ class HomeForeign(Check):
                 f"The tables that row tenants share have rows of tenants that live elsewhere: {', '.join(tables)}.",
                 advice="Nobody sees them. Move them to where their tenant lives, or delete them.",
             )
+
+
+class HomeStale(Check):
+    """The home of a tenant has other rows of nobody than the table where they are written."""
+
+    id = "home.stale"
+
+    def find(self, evidence: Evidence) -> Iterator[Finding]:
+        homes = evidence.homes
+        for home in homes.complete:
+            if tables := homes.stale(home):
+                yield self.found(
+                    home.schema,
+                    f"The schema {home.schema} of {home.whose} has other rows of nobody than {homes.row_schema}, where "
+                    f"they are written, in {', '.join(tables)}.",
+                    fill(home.schema) + ";",
+                )
 
 
 class HomeUnclaimed(Check):

@@ -7,7 +7,10 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from django.apps import apps
+
 from ...conf import conf
+from ...isolation.copied import common_models, common_table
 from ...isolation.entries import allows_databases
 from ...isolation.schema import schema_name
 from ...sql import audit_homes as sql
@@ -116,6 +119,21 @@ class Homes:
             )
             for name, table in self._tenant_tables
             if name in self.relations(home)
+        )
+
+    def stale(self, home: Home) -> list[str]:
+        """The tables of a home whose rows of nobody are not those of where they are written. Tables with other columns
+        are not compared, which is a finding of its own."""
+        here, there = self.relations(home), self.shared
+        return self._names(
+            sql.OTHER_COMMON.format(
+                label=literal(table.name),
+                source=f"{quoted(table.schema)}.{quoted(table.name)}",
+                table=f"{quoted(home.schema)}.{quoted(table.name)}",
+                tenant=quoted(table.tenant_column),
+            )
+            for table in map(common_table, common_models(apps.get_models(include_auto_created=True)))
+            if table.name in here and table.name in there and here[table.name].columns == there[table.name].columns
         )
 
     def left_behind(self) -> list[str]:

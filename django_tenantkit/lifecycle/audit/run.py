@@ -33,6 +33,7 @@ HOMES: tuple[type[Check], ...] = (
     homes.HomeShut,
     homes.HomeUnclaimed,
     homes.HomeUnplaced,
+    homes.HomeStale,
     homes.HomeLeftOver,
 )
 ROLES: tuple[type[Check], ...] = (

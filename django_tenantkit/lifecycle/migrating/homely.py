@@ -3,7 +3,7 @@ transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from ...exceptions import HomeMissing
 from ...sql import homes as homes_sql
 from ...sql import migrating as sql
 from ...sql import places as places_sql
+from ...sql.common import fill
 from ..homes import guard_home
 from ..kinds import fill_home, make_kinds
 from ..signing import sign_home
@@ -72,30 +73,37 @@ class Home:
             return str(cursor.fetchone()[0])
 
 
+def run_steps(home: Home, plan: Plan, steps: Sequence[Step]) -> None:
+    """Run migrations in a home, one transaction each, forwards or backwards. Raises `StateMoved`, and whatever a
+    migration raises; those before it are done then."""
+    with home.connection.in_home(home.schema), home.locked():
+        if home.digest() != steps[0].before:
+            raise StateMoved
+        for step in steps:
+            run_step(home, plan, step)
+
+
 def run_step(home: Home, plan: Plan, step: Step) -> None:
-    """Run a migration in a home, forwards or backwards, and keep what was sent as its script if it can be shared.
-    Raises `StateMoved`, and whatever the migration raises."""
+    """Run one in a home that is locked, and keep what was sent as its script if it can be shared."""
     connection, migration = home.connection, step.migration
     assert migration is not None
     state = plan.state_before(step)
     _forget_rows(state)
-    with connection.in_home(home.schema), home.locked():
-        if home.digest() != step.before:
-            raise StateMoved
-        with connection.schema_editor(atomic=migration.atomic) as editor, tenant_context(home.tenant):
-            if migration.atomic:
-                _keep(home, step)
-            with recorded(connection) as recording:
-                after = (migration.unapply if step.backwards else migration.apply)(state.clone(), editor)
-                for statement in editor.deferred_sql:
-                    editor.execute(statement)
-                editor.deferred_sql.clear()
+    with connection.schema_editor(atomic=migration.atomic) as editor, tenant_context(home.tenant):
+        if migration.atomic:
+            _keep(home, step)
+        with recorded(connection) as recording:
+            after = (migration.unapply if step.backwards else migration.apply)(state.clone(), editor)
+            for statement in editor.deferred_sql:
+                editor.execute(statement)
+            editor.deferred_sql.clear()
+            if step.may_unguard:
                 guard_home(connection, home.schema)
                 sign_home(connection, home.schema)
-                if step.makes_kinds:
-                    make_kinds(connection)
-        if not migration.atomic:
-            _keep(home, step)
+            if step.makes_kinds:
+                make_kinds(connection)
+    if not migration.atomic:
+        _keep(home, step)
     plan.remember(step, after)
     if step.is_waiting:
         if obstacle := recording.obstacle or _names_home(home, recording.statements):
@@ -112,11 +120,15 @@ def _names_home(home: Home, statements: Iterable[str]) -> str:
 
 
 def finish(home: Home, plan: Plan, *, again: bool = False) -> bool:
-    """Do what follows the steps of a plan, for all apps `again`. Whether there was anything to do: until it is done
-    the place is said to be behind, so that a process that is killed here leaves nothing out."""
-    if not (plan.finishes or (again and conf.TENANT_APPS)):
+    """Do what follows the steps of a plan, or all that ever does `again`: rows of nobody get values for columns that
+    are new, and apps make their first rows. Whether there was anything to do: until it is done the place is said to be
+    behind, so that a process that is killed here leaves nothing out."""
+    if not (plan.finishes or again):
         return False
     with home.connection.in_home(home.schema):
+        if plan.spreads or again:
+            with home.connection.cursor() as cursor:
+                cursor.execute(fill(home.schema))
         migrations = [(migration, False) for migration in plan.done]
         fill_home(home.connection, migrations, conf.TENANT_APPS if again else plan.fills)
     return True

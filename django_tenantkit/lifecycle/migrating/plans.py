@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from threading import Lock, local
 from typing import Any, NamedTuple
 
+from django.apps import apps
 from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
@@ -15,9 +16,10 @@ from django.db.migrations.state import ProjectState
 from ...conf import conf
 from ...exceptions import TenantkitError
 from ...gate import Key, Loader, split
+from ...isolation.copied import common_models
 from ..homes import digest_of, home_apps
 from ..kinds import KINDS, announce_renamed, heard
-from .sharing import changes_kinds, why_alone
+from .sharing import changes_kinds, may_unguard, why_alone
 
 
 class Wanted(NamedTuple):
@@ -68,6 +70,11 @@ class Step:
         """Whether some home is to go first."""
         return not self.alone and self.script is None
 
+    @property
+    def may_unguard(self) -> bool:
+        """Whether there may be tables without a guard after it."""
+        return self.migration is not None and may_unguard(self.migration, backwards=self.backwards)
+
 
 @dataclass
 class Plan:
@@ -80,6 +87,10 @@ class Plan:
     states: dict[str, list[str]]
     #: The labels of apps whose first rows are looked after when all steps are done.
     fills: set[str] = field(default_factory=set)
+    #: Whether rows of nobody then have to be brought up to date: an app with such rows is migrated.
+    spreads: bool = False
+    #: What `replaying.next_segment()` composed.
+    segments: dict[tuple[int, int], Any] = field(default_factory=dict)
     #: Held by the home that goes first.
     lock: Any = field(default_factory=Lock)
     _rendered: local = field(default_factory=local)
@@ -165,11 +176,13 @@ def _linked(plan: Plan) -> Plan:
         plan.states[digest] = listed
     plan.fills = heard({migration.app_label for migration in plan.done})
     makes_kinds = bool(KINDS.intersection(conf.TENANT_APPS)) and any(map(changes_kinds, plan.done))
-    if plan.fills or makes_kinds:
+    common = {model._meta.app_label for model in common_models(apps.get_models())}
+    plan.spreads = any(label in common for step in plan.steps for label, _ in step.names)
+    if plan.fills or plan.spreads or makes_kinds:
         for step in plan.steps:  # whoever is killed on the way comes back, and does what follows
             step.noted = plan.digest
         last = plan.steps[-1]
-        if not plan.fills and last.migration is not None and last.script is None:
+        if not (plan.fills or plan.spreads) and last.migration is not None and last.script is None:
             last.makes_kinds, last.noted = True, last.after
     return plan
 

@@ -7,24 +7,23 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from threading import Lock, Thread
+from itertools import takewhile
+from threading import Lock, Semaphore, Thread
 from typing import Any
 from uuid import UUID
 
-from django.apps import apps
 from django.db import Error, models
 from django.db.models.functions import Now
 
+from ...conf import conf
 from ...context import contained, logger, tenant_context
 from ...exceptions import HomeMissing, MigratingRefused, TenantkitError
-from ...isolation.copied import common_models
 from ...models import MigrationState, Place, PlaceState, TenantIsolation, get_tenant_model
-from ...sql.common import fill
 from ..homes import applied_in, digest_of
-from .homely import Home, StateMoved, finish, run_step
+from .homely import Home, StateMoved, finish, run_steps
 from .places import bring_database, guard_database, reach
-from .plans import Plan, Wanted, plan_from
-from .replaying import next_segment, send
+from .plans import Plan, Step, Wanted, plan_from
+from .replaying import next_segment, segment_of, send
 from .survey import State, main_connection, refuse_without_main, run_lock, survey
 
 #: After so many homes a worker connects anew: a backend remembers every table that it saw.
@@ -138,12 +137,13 @@ def guard_databases(uids: Iterable[UUID] | None = None) -> list[Outcome]:
 
 class _Run:
     def __init__(self, report: Report, wanted: Wanted, options: Options, progress: Progress | None) -> None:
-        self.common = {model._meta.app_label for model in common_models(apps.get_models())}
         self.report = report
         self.wanted = wanted
         self.options = options
         self.progress = progress
         self.lock = Lock()
+        #: As many at once as a process may be connected to.
+        self.databases = Semaphore(conf.DATABASE_CONNECTIONS)
         self.plans: dict[str, Plan] = {}
         self.tenants: dict[UUID, Any] = {}
         self.finished = 0
@@ -191,6 +191,7 @@ class _Run:
         connection = main_connection()  # a thread has connections of its own
         try:
             with connection.as_system(), contained("migrate_tenants"), tenant_context(None):
+                connection.ensure_connection()  # while another one runs what this one waits for
                 number = 0
                 while queue and not self.report.stopped:
                     with suppress(IndexError):
@@ -208,8 +209,9 @@ class _Run:
         began = time.monotonic()
         try:
             if place.isolation == TenantIsolation.DATABASE:
-                tenant = self.tenants.get(place.pk)
-                self._note_database(place, bring_database(place, tenant, self.wanted), began)
+                with self.databases:
+                    names = bring_database(place, self.tenants.get(place.pk), self.wanted)
+                self._note_database(place, names, began)
             else:
                 with reach(place, self.tenants.get(place.pk)) as home:
                     self._bring(home, place.migrations)
@@ -254,8 +256,7 @@ class _Run:
                 plan, asked = self._ask(home), True
             try:
                 _follow(home, plan, replays)
-                self._fill_common(home, plan)
-                if finish(home, plan, again=asked) or asked:
+                if finish(home, plan, again=asked):
                     Place.objects.filter(pk=home.uid).update(migrations=plan.end, error="")
                 return
             except StateMoved:
@@ -265,18 +266,10 @@ class _Run:
             except Error:
                 if not replays:
                     raise
-                asked, replays = (
-                    True,
-                    False,
-                )  # a home that differs from the first one; Django's own way says what is wrong
+                # A home that differs from the first one; Django's own way says what is wrong.
+                asked, replays = True, False
                 digest = self._ask(home).digest
         raise TenantkitError(f"The state of {home.name} changes meanwhile. Is somebody else migrating it?")
-
-    def _fill_common(self, home: Home, plan: Plan) -> None:
-        """Rows of nobody have values for columns that are new. Nothing where no app with such rows was migrated."""
-        if any(label in self.common for step in plan.steps for label, _ in step.names):
-            with home.connection.cursor() as cursor:
-                cursor.execute(fill(home.schema))
 
     def _ask(self, home: Home) -> Plan:
         """The plan for the state that a home says it is in."""
@@ -300,24 +293,30 @@ class _Run:
 
 
 def _follow(home: Home, plan: Plan, replays: bool) -> None:
-    """Do the steps of a plan: in one message what was recorded, the others one by one."""
+    """Do the steps of a plan."""
     place = 0
     while place < len(plan.steps):
-        step = plan.steps[place]
-        if replays and (segment := next_segment(plan, place)):
-            send(home, segment)
-            place += len(segment)
-        elif step.migration is None or (replays and step.is_waiting):
-            with plan.lock:
-                if step.migration is None:
-                    send(home, [step])
-                    place += 1
-                elif step.is_waiting:
-                    run_step(home, plan, step)
-                    place += 1
-        else:
-            run_step(home, plan, step)
-            place += 1
+        place += len(_advance(home, plan, place, replays))
+
+
+def _advance(home: Home, plan: Plan, place: int, replays: bool) -> Sequence[Step]:
+    """Do steps from `place` on, which are returned: in one message what was recorded, the others one by one. Those that
+    wait for a first home are all run by that one, so that who waits meanwhile gets them in one message."""
+    steps = plan.steps[place:]
+    if steps[0].migration is None and not replays:
+        send(home, segment_of(steps[:1]))
+        return steps[:1]
+    if steps[0].alone or not replays:
+        by_itself = list(takewhile(lambda step: step.migration is not None and (step.alone or not replays), steps))
+        run_steps(home, plan, by_itself)
+        return by_itself
+    with plan.lock:
+        if waiting := list(takewhile(lambda step: step.is_waiting, steps)):
+            run_steps(home, plan, waiting)
+            return waiting
+        segment = next_segment(plan, place)
+    send(home, segment)
+    return segment.steps
 
 
 def _waves(pairs: Sequence[Any], options: Options) -> Iterator[Sequence[Any]]:

@@ -21,6 +21,12 @@ _OF_COLUMNS = frozenset(
     or kind.__name__.startswith(("AlterModelTable", "AlterModelManagers"))
 )
 
+#: Those after which every table is guarded as it was before, if they make none for a many-to-many field.
+_OF_GUARDED = frozenset(
+    getattr(operations, name)
+    for name in ("AddField", "AlterField", "RenameField", "AddIndex", "RemoveIndex", "RenameIndex")
+)
+
 #: Defaults that are the same each time they are called.
 _CONSTANT = (dict, list, set, tuple, str, bytes, int, float, bool)
 
@@ -37,6 +43,16 @@ def changes_kinds(migration: Migration) -> bool:
     """Whether content types or permissions could be others after a migration: whether it does anything but change
     columns, indexes and constraints."""
     return any(type(one) not in _OF_COLUMNS for one in _flat(migration.operations, with_state=True))
+
+
+def may_unguard(migration: Migration, *, backwards: bool) -> bool:
+    """Whether tables could be there after a migration that nobody has guarded yet."""
+    return backwards or not all(map(_leaves_guarded, _flat(migration.operations)))
+
+
+def _leaves_guarded(operation: Any) -> bool:
+    field = getattr(operation, "field", None)
+    return type(operation) in _OF_GUARDED and not (field is not None and field.many_to_many)
 
 
 def _flat(given: Iterable[Any], *, with_state: bool = False) -> Iterator[Any]:

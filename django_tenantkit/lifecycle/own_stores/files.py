@@ -21,29 +21,38 @@ from ...models import Place, PlaceState
 from ...registry import lives_at_home
 from ...sql import erasing as sql
 from ...sql.homes import quoted
+from ..archive.files import in_folder, storages, walk, write_files
 from ..contents import Content, contents, records
 from ..reach import Tables, main_alias, own_tables, shared_tables
-from ..stores import Store
+from ..stores import Store, Write
 
 #: How many rows are read at a time.
 BATCH = 1000
 
 
 class Files(Store):
-    """The files of FileFields. What else is in the default storage under the tenant's uid is looked for."""
+    """The files of FileFields. What else is in the default storage under the tenant's uid is looked for. Into a tenant
+    they come together with the rows that name them: see `lifecycle/archive/filing.py`."""
+
+    def export(self, tenant: Any, write: Write) -> list[str]:
+        return write_files(tenant, write)
 
     def erase(self, tenant: Any) -> None:
         with tenant_context(None):
             others = list(_others(tenant))
             for field, names in _named_by(tenant):
-                for name in names - _named_by_others(others, field, names) - {field.get_default()}:
+                for name in names - _named_by_others(others, field.storage, names) - {field.get_default()}:
                     field.storage.delete(name)
                     if field.storage.exists(name):
                         raise TenantkitError(f"The storage of {field} did not delete {name!r}. Look why, and go on.")
+            for storage in storages():  # what an interrupted job or an earlier version of a row left there
+                left = set(in_folder(storage, tenant.uid))
+                for name in left - _named_by_others(others, storage, left):
+                    storage.delete(name)
 
     def remains(self, tenant: Any) -> Iterator[str]:
         names = (tenant.uid.hex, str(tenant.uid))
-        for path in _walk(""):
+        for path in walk(default_storage, ""):
             if any(name in path for name in names):
                 yield f"the file {path} in the default storage"
 
@@ -102,11 +111,11 @@ def _prepared(field: Any, value: Any, connection: Any) -> Any:
     return field.get_db_prep_value(value, connection)
 
 
-def _named_by_others(others: list[Other], field: Any, names: set[str]) -> set[str]:
+def _named_by_others(others: list[Other], storage: Any, names: set[str]) -> set[str]:
     """Of the names of files those that other rows name."""
     found: set[str] = set()
     for tables, table, one, condition, arguments in others:
-        if one.storage == field.storage and (wanted := sorted(names - found)):
+        if one.storage == storage and (wanted := sorted(names - found)):
             marks, column = ", ".join(["%s"] * len(wanted)), quoted(one.column)
             query = f"SELECT {column} FROM {tables.full(table)} WHERE {column} IN ({marks}) AND {condition}"
             with tables.cursor() as cursor:
@@ -172,14 +181,3 @@ def _homes() -> Iterator[tuple[UUID | None, Tables]]:
     for place in Place.objects.filter(state__in=[PlaceState.TAKEN, PlaceState.LEAVING]).iterator():
         for tables in own_tables(place.uid):
             yield place.uid, tables
-
-
-def _walk(path: str) -> Iterator[str]:
-    try:
-        directories, files = default_storage.listdir(path)
-    except (FileNotFoundError, NotImplementedError):
-        return
-    for name in files:
-        yield f"{path}{name}"
-    for name in directories:
-        yield from _walk(f"{path}{name}/")

@@ -48,6 +48,15 @@ class Node:
     after: set[Key] = field(default_factory=set)
     #: It needs nothing: a sequence depends on the column that owns it, and is made before.
     free: bool = False
+    #: What the statement ends with; before that there is room for more.
+    tail: str = ""
+    #: The table whose statement could make it too.
+    inside: Key | None = None
+
+    @property
+    def text(self) -> str:
+        """The whole statement."""
+        return self.statement + self.tail
 
 
 class Plan:
@@ -84,7 +93,7 @@ class Plan:
         need each other."""
         self._claim_parts()
         nodes = list(self._sorted())
-        steps = [(node.table, node.statement) for node in nodes]
+        steps = [(node.table, node.text) for node in nodes]
         return [*_grouped(steps), *_grouped(sorted(self.last, key=lambda step: (step[0] == "", step[0])))]
 
     def _claim_parts(self) -> None:
@@ -100,8 +109,29 @@ class Plan:
                 )
             self.claim(key, self.made[whole])
 
+    def _put_inside(self, needs: dict[int, set[int]]) -> None:
+        """Have tables made with the references that could be added later. What is there from the beginning is not
+        checked once more by ALTER TABLE, which takes longer than making it. Not where tables refer to each other in a
+        circle; and not in tables that get rows: they could not be altered before those are checked, at the end."""
+        for node in list(self.nodes):
+            if node.inside is None:
+                continue
+            table = self.made[node.inside]
+            if ("rows", node.inside[1]) in self.made or _reaches(needs, needs[id(node)] - {id(table)}, id(table)):
+                continue
+            table.statement += f", {node.statement.removeprefix('ADD ')}"
+            needs[id(table)] |= needs.pop(id(node)) - {id(table)}
+            for others in needs.values():
+                if id(node) in others:
+                    others.remove(id(node))
+                    others.add(id(table))
+            for key in node.makes:
+                self.claim(key, table)
+            self.nodes.remove(node)
+
     def _sorted(self) -> Iterator[Node]:
         needs = {id(node): self._needs(node) for node in self.nodes}
+        self._put_inside(needs)
         wanted_by: dict[int, list[Node]] = {}
         for node in self.nodes:
             for need in needs[id(node)]:
@@ -128,6 +158,17 @@ class Plan:
             return set()
         keys = node.after.union(*(self.world.needs.get(key, ()) for key in node.makes))
         return {id(self.made[key]) for key in keys if key in self.made} - {id(node)}
+
+
+def _reaches(needs: dict[int, set[int]], starts: set[int], end: int) -> bool:
+    """Whether anything of `starts` needs `end`, by whatever it needs."""
+    seen, waiting = set(starts), list(starts)
+    while waiting:
+        if (one := waiting.pop()) == end:
+            return True
+        waiting += needs[one] - seen
+        seen |= needs[one]
+    return False
 
 
 def _grouped(steps: Iterable[tuple[str, str]]) -> Iterator[str]:

@@ -59,8 +59,9 @@ class Tables:
             *(f"CONSTRAINT {constraint.name} {constraint.definition}" for constraint in inside),
         ]
         unlogged = "UNLOGGED " if row.persistence == "u" else ""
-        text = f"CREATE {unlogged}TABLE {row.name} ({', '.join(lines)}){self._clauses(row)}"
+        text = f"CREATE {unlogged}TABLE {row.name} ({', '.join(lines)}"
         node = self.plan.make(("pg_class", row.oid), Stage.TABLE, row.name, text)
+        node.tail = f"){self._clauses(row)}"
         for constraint in inside:
             self.plan.claim(("pg_constraint", constraint.oid), node)
         for constraint in self._constraints(row):
@@ -100,6 +101,12 @@ class Tables:
             return bool(own and constraint.valid and not any(kind == "pg_proc" for kind, _ in needs))
         return constraint.kind in "pux" and row.kind == "r" and self._stands_alone(row) and not row.is_partition
 
+    def _could_go_inside(self, row: Any, reference: Any) -> bool:
+        """Whether CREATE TABLE may make a reference too: between two tables that are nothing but that."""
+        target = self.relations.get(reference.target)
+        plain = target is not None and target.kind == "r" and not target.is_partition
+        return bool(plain and reference.valid and not row.parents and self.columns.get(row.oid))
+
     def _add_constraint(self, row: Any, constraint: Any, table: Node) -> None:
         key: Key = ("pg_constraint", constraint.oid)
         action = f"ADD CONSTRAINT {constraint.name} {constraint.definition}"
@@ -107,7 +114,9 @@ class Tables:
             if constraint.parent:
                 return
             if row.kind == "r":
-                self.plan.make(key, Stage.REFERENCE, constraint.name, action, row.name)
+                node = self.plan.make(key, Stage.REFERENCE, constraint.name, action, row.name)
+                if self._could_go_inside(row, constraint):
+                    node.inside = ("pg_class", row.oid)
             else:
                 self.plan.make(key, Stage.REFERENCE, constraint.name, f"ALTER TABLE {row.name} {action}")
         elif constraint.kind in "pux":

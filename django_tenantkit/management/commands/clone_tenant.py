@@ -19,6 +19,9 @@ class Command(TenantCommand):
         parser.add_argument("slug", nargs="?", help="The tenant.")
         parser.add_argument("new", nargs="?", metavar="NEW", help="The slug of the copy.")
         parser.add_argument("--mask", action="store_true", help="Change what TENANTKIT_MASKS names.")
+        parser.add_argument(
+            "--without-files", action="store_false", dest="files", help="Leave out the files that rows name."
+        )
         parser.add_argument("--isolation", metavar="NAME", help="row, schema or database; as the original if left out.")
         parser.add_argument("--database", metavar="NAME", help="A place of TENANTKIT_SERVERS.")
         parser.add_argument("--resume", metavar="JOB", help="Go on with the copy of this uid.")
@@ -36,9 +39,11 @@ class Command(TenantCommand):
             lines = [f"Would copy {sum(found['rows'].values())} rows of {slug} to {new}.", rows_as_text(found["rows"])]
             lines += [f"  masked: {name}" for name in found["masked"]]
             return self.show({"dry_run": True, **found}, "\n".join(lines))
-        self._show(clone_tenant(tenant, new, progress=self.progress(), **wanted))
+        self._show(clone_tenant(tenant, new, files=options["files"], progress=self.progress(), **wanted))
 
     def _show(self, job: Any) -> None:
         rows = sum(job.result["rows"].values())
         data = {"slug": job.slug, "uid": str(job.tenant.uid), "job": str(job.uid), **job.result}
-        self.show(data, f"{job.slug}: a copy of {rows} rows (uid {job.tenant.uid}).")
+        files = f" and {data['files']} files" if data["files"] else ""
+        text = f"{job.slug}: a copy of {rows} rows{files} (uid {job.tenant.uid})."
+        self.show(data, "\n".join([text, *(f"  {note}" for note in data["notes"])]))

@@ -18,6 +18,7 @@ class Command(TenantCommand):
     def add_options(self, parser: CommandParser) -> None:
         parser.add_argument("slug", nargs="?", help="The tenant.")
         parser.add_argument("file", nargs="?", help="The file; it must not be there yet.")
+        parser.add_argument("--files", action="store_true", help="Take along the files that rows name.")
         parser.add_argument("--encrypt", action="store_true", help="Encrypt it, as TENANTKIT_ARCHIVE_CIPHER says.")
         parser.add_argument("--resume", metavar="JOB", help="Do the export of this uid again.")
 
@@ -32,10 +33,12 @@ class Command(TenantCommand):
             found = prepare(tenant, file)
             text = f"Would write {sum(found['rows'].values())} rows to {file}, in about {found['seconds']} s."
             return self.show({"dry_run": True, **found}, f"{text}\n{rows_as_text(found['rows'])}")
-        self._show(export_tenant(tenant, file, encrypt=options["encrypt"], progress=self.progress()))
+        wanted = {key: options[key] for key in ("files", "encrypt")}
+        self._show(export_tenant(tenant, file, progress=self.progress(), **wanted))
 
     def _show(self, job: Any) -> None:
         data = {"slug": job.slug, "file": job.arguments["file"], "job": str(job.uid), **job.result}
         rows = sum(job.result["rows"].values())
-        text = f"{job.slug}: {rows} rows in {data['file']} ({data['bytes']} bytes, sha256 {data['sha256']})."
-        self.show(data, text)
+        files = f" and {data['files']} files" if data["files"] else ""
+        text = f"{job.slug}: {rows} rows{files} in {data['file']} ({data['bytes']} bytes, sha256 {data['sha256']})."
+        self.show(data, "\n".join([text, *(f"  {note}" for note in data["notes"])]))

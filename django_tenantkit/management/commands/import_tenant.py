@@ -49,7 +49,8 @@ class Command(TenantCommand):
 
     def _show(self, job: Any) -> None:
         found = job.result
-        lines = [f"{job.slug}: {sum(found['rows'].values())} rows loaded (uid {job.tenant.uid})."]
+        files = f" and {found['files']} files" if found["files"] else ""
+        lines = [f"{job.slug}: {sum(found['rows'].values())} rows{files} loaded (uid {job.tenant.uid})."]
         lines += [f"  {number} rows of {label} have new keys" for label, number in found["remapped"].items()]
         lines += [f"  made the user {name}" for name in found["users"]] + [f"  {note}" for note in found["notes"]]
         self.show({"slug": job.slug, "uid": str(job.tenant.uid), "job": str(job.uid), **found}, "\n".join(lines))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -61,7 +60,7 @@ class Command(TenantCommand):
                 raise CommandError(_lag(lagging), returncode=FAILED)
             return
         self.show(
-            {"dry_run": False, "stopped": report.stopped, "homes": list(map(asdict, report.outcomes))}, _text(report)
+            {"dry_run": False, "stopped": report.stopped, "homes": list(map(vars, report.outcomes))}, _text(report)
         )
         if report.failed or report.left:
             raise CommandError(_complaint(report), returncode=SOME_FAILED)
@@ -69,7 +68,7 @@ class Command(TenantCommand):
     def _guard(self, uids: list[UUID] | None) -> None:
         outcomes = guard_databases(uids)
         failed = [one for one in outcomes if one.error]
-        self.show({"databases": list(map(asdict, outcomes))}, f"Guarded {len(outcomes) - len(failed)} databases.")
+        self.show({"databases": list(map(vars, outcomes))}, f"Guarded {len(outcomes) - len(failed)} databases.")
         if failed:
             listed = "; ".join(f"{one.name} ({one.error})" for one in failed)
             raise CommandError(f"{len(failed)} of {len(outcomes)} databases failed: {listed}.", returncode=SOME_FAILED)

@@ -1,4 +1,4 @@
-"""`restore_tenant SLUG --from FILE|DATABASE [--apply MODEL]`, `restore_tenant --resume JOB`."""
+"""`restore_tenant SLUG --from FILE|DATABASE [--apply MODEL | --as SLUG]`, `restore_tenant --resume JOB`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,24 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from ...lifecycle.archive.restoring import ALL, Difference, compare, restore_tenant, resume_restore
+from ...lifecycle.archive.restoring import (
+    ALL,
+    Difference,
+    compare,
+    restore_beside,
+    restore_tenant,
+    resume_restore,
+)
 from ..base import WRONG_USE, TenantCommand, one_tenant
 
 
 class Command(TenantCommand):
     """Put rows of a tenant back."""
 
-    help = "Show how a tenant differs from what it was, and with --apply make its rows what they were."
+    help = (
+        "Show how a tenant differs from what it was; with --apply make its rows what they were, and with --as make a "
+        "second tenant of what it was."
+    )
 
     def add_options(self, parser: CommandParser) -> None:
         parser.add_argument("slug", nargs="?", help="The tenant.")
@@ -23,6 +33,8 @@ class Command(TenantCommand):
         parser.add_argument(
             "--apply", action="append", metavar="MODEL", help="Put back rows of app.Model, or `all`. Repeatable."
         )
+        parser.add_argument("--as", dest="beside", metavar="SLUG", help="Make a tenant of it, to look at.")
+        parser.add_argument("--files", action="store_true", help="Look at files of the archive too, and put them back.")
         parser.add_argument("--trust-unsigned", action="store_true", help="Read the archive whoever made it.")
         parser.add_argument("--resume", metavar="JOB", help="Go on with the job of this uid.")
 
@@ -32,19 +44,33 @@ class Command(TenantCommand):
             raise CommandError("Name either SLUG and --from or --resume JOB.", returncode=WRONG_USE)
         if job is not None:
             return self._show_done(resume_restore(job))
-        tenant, trusts = one_tenant(slug), options["trust_unsigned"]
+        tenant, wanted = one_tenant(slug), {key: options[key] for key in ("files", "trust_unsigned")}
+        if options["beside"] is not None:
+            return self._make_beside(tenant, options)
         if not options["apply"] or options["dry_run"]:
-            return self._show(slug, compare(tenant, source, trust_unsigned=trusts))
-        self._show_done(restore_tenant(tenant, source, options["apply"], trust_unsigned=trusts))
+            return self._show(slug, compare(tenant, source, **wanted))
+        self._show_done(restore_tenant(tenant, source, options["apply"], **wanted))
 
-    def _show(self, slug: str, found: list[Difference]) -> None:
-        lines = [f"{slug} is what it was."] if not found else []
+    def _make_beside(self, tenant: Any, options: dict[str, Any]) -> None:
+        beside, source, trusts = options["beside"], options["source"], options["trust_unsigned"]
+        if options["apply"]:
+            raise CommandError("Look first: name either --as SLUG or --apply.", returncode=WRONG_USE)
+        if options["dry_run"]:
+            return self._show(tenant.slug, compare(tenant, source, trust_unsigned=trusts))
+        job = restore_beside(tenant, source, beside, trust_unsigned=trusts, progress=self.progress())
+        text = f"{beside}: {tenant.slug} as it was, {sum(job.result['rows'].values())} rows (uid {job.tenant.uid})."
+        data = {"beside": beside, "uid": str(job.tenant.uid), "job": str(job.uid), **job.result}
+        self._show(tenant.slug, compare(tenant, source, trust_unsigned=trusts), text, **data)
+
+    def _show(self, slug: str, found: list[Difference], text: str = "", **data: Any) -> None:
+        lines = [text] if text else []
+        lines += [f"{slug} is what it was."] if not found else []
         for one in found:
             lines.append(f"{one.label}: {one.missing} missing, {one.new} new, {one.changed} changed")
             lines += [f"  {row['is']:<8} {row['key']} {', '.join(row['columns'] or [])}".rstrip() for row in one.rows]
         if found:
             lines.append(f"`--apply MODEL` puts back rows of a model, `--apply {ALL}` those of all.")
-        self.show({"slug": slug, "differences": [one.described() for one in found]}, "\n".join(lines))
+        self.show({"slug": slug, **data, "differences": [one.described() for one in found]}, "\n".join(lines))
 
     def _show_done(self, job: Any) -> None:
         rows = sum(one[kind] for one in job.result["differences"] for kind in ("missing", "new", "changed"))

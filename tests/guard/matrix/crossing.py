@@ -11,7 +11,8 @@ from django_tenantkit.models import Membership, Tenant
 from tests.isolation.test_adversarial import REFUSED
 from tests.testapp.models import Category, Customer, Invoice, Line, Profile, Tag, Vip
 
-from .ground import REFERENCES, TENANT_TABLES, Ground, Reference
+from .ground import Ground
+from .spots import REFERENCES, TENANT_TABLES, Reference
 from .sql import Run, ask, sql
 
 C = "testapp_customer"

@@ -8,99 +8,43 @@ database where the other tenant has no rows, which is plain Django: whatever dif
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
+from itertools import chain
 from typing import Any, NamedTuple
-from unittest.mock import patch
 
 import psycopg
-from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import MultipleObjectsReturned, ObjectDoesNotExist
-from django.db import DatabaseError, connection, connections, models, router, transaction
-from django.db.backends.postgresql.operations import DatabaseOperations
+from django.db import DatabaseError, connection, connections, transaction
 
-from django_tenantkit import tenant_context, unscoped
+from django_tenantkit import tenant_context
 from django_tenantkit.conf import conf
 from django_tenantkit.exceptions import TenantkitError
-from django_tenantkit.fields import TenantField
-from django_tenantkit.models import TenantModel
-from django_tenantkit.registry import table_map, tenant_field
-from django_tenantkit.sql.roles import roles_of
 from tests.isolation.world import APART, World, atoms, plain
+
+from .spots import (
+    LATER_KEYS,
+    LOGICAL,
+    OTHER_TABLES,
+    PHYSICAL,
+    TENANT_TABLES,
+    UNIQUE_TEXTS,
+    Reference,
+    Spot,
+    all_rows,
+    by_owner,
+    crossing,
+    new_key,
+    operating,
+    owner_of,
+    quoted,
+    without_scoping,
+)
 
 #: How a way may end, beside with a result.
 ERRORS = (DatabaseError, psycopg.Error, TenantkitError, ObjectDoesNotExist, MultipleObjectsReturned)
-
-#: The tenant tables of the test's app by name, with their models.
-TENANT_TABLES: dict[str, type[models.Model]] = {
-    model._meta.db_table: model
-    for model in sorted(apps.get_app_config("testapp").get_models(include_auto_created=True), key=lambda m: str(m))
-    if not model._meta.proxy and tenant_field(model) is not None
-}
-#: The other tables: shared ones, and the product's own.
-OTHER_TABLES = (
-    "testapp_region",
-    "testapp_plan",
-    "auth_user",
-    "django_tenantkit_tenant",
-    "django_tenantkit_domain",
-    "django_tenantkit_membership",
-)
-
-
-class Reference(NamedTuple):
-    """A foreign key from a tenant table to a tenant table."""
-
-    table: str
-    column: str
-    to_table: str
-    to_column: str
-
-
-REFERENCES = [
-    Reference(table, field.column, field.target_field.model._meta.db_table, field.target_field.column)
-    for table, model in TENANT_TABLES.items()
-    for field in model._meta.local_fields
-    if isinstance(field, models.ForeignKey) and field.target_field.model._meta.db_table in TENANT_TABLES
-]
-
-#: The texts that are unique within a tenant.
-UNIQUE_TEXTS = ("number", "label", "sku", "email")
-
-#: Each schema numbers its rows by itself: globex's numbers begin where acme has none, so that each names one row.
-LATER_KEYS = (
-    "SELECT setval(oid::regclass, 5000) FROM pg_class WHERE relkind = 'S' AND relnamespace = '{}'::regnamespace"
-)
-
-#: Every row as the table has it, with its place and the transaction that made it. Not with the one that locked it
-#: (xmax): ON CONFLICT DO UPDATE locks what it met before the policy refuses it.
-PHYSICAL = "ROW(t.ctid, t.xmin, t.*)::text"
-LOGICAL = "to_jsonb(t)::text"
-
-
-def all_rows(what: str, homes: list[str]) -> str:
-    """The query for all rows in given schemas, and for those of the other tables."""
-    queries = [
-        f"SELECT '{table}', tenant_id::text, {what}, '{home}' FROM {home}.{table} t"
-        for home in homes
-        for table in TENANT_TABLES
-    ]
-    queries += [f"SELECT '{table}', NULL, {what}, 'public' FROM public.{table} t" for table in OTHER_TABLES]
-    return f"SELECT * FROM ({' UNION ALL '.join(queries)}) AS rows ORDER BY 1, 2, 3, 4"
-
-
-def crossing(homes: list[str]) -> str:
-    """The query for references whose tenants differ."""
-    return " UNION ALL ".join(
-        f"SELECT '{r.table}.{r.column}' FROM {home}.{r.table} a JOIN {home}.{r.to_table} b "
-        f"ON a.{r.column} = b.{r.to_column} WHERE a.tenant_id <> b.tenant_id"
-        for home in homes
-        for r in REFERENCES
-    )
-
 
 OBJECTS = """
 CREATE VIEW matrix_invoker WITH (security_invoker) AS SELECT * FROM testapp_customer;
@@ -114,7 +58,7 @@ NO_OBJECTS = (
 )
 
 
-#: A table, a tenant, what is in the row, and the schema.
+#: A table, a tenant, what is in the row, and where it is.
 Row = tuple[str, str | None, str, str]
 
 
@@ -167,16 +111,20 @@ class Ground(World):
     def __init__(self) -> None:
         ContentType.objects.clear_cache()
         super().__init__()
-        theirs = home_of(self.globex)
-        self.homes = list(dict.fromkeys((home_of(self.acme), theirs, conf.ROW_SCHEMA or "public")))
+        acmes, theirs, main = (
+            Spot.of(self.acme),
+            Spot.of(self.globex),
+            Spot(connection.alias, conf.ROW_SCHEMA or "public"),
+        )
+        self.homes: dict[str, list[Spot]] = {}
+        for home in dict.fromkeys((main, acmes, theirs)):
+            self.homes.setdefault(home.database, []).append(home)
         if APART:
-            by_owner(theirs, LATER_KEYS.format(theirs))
+            by_owner(theirs, LATER_KEYS.format(theirs.schema))
         self.add_globex()
-        for home in self.homes:
+        for home in chain(*self.homes.values()):
             by_owner(home, NO_OBJECTS, OBJECTS)
-        with connection.as_system():
-            self.owner = psycopg.connect(**connection.get_connection_params(), autocommit=True)  # stays open: faster
-        self.owner.execute(f'SET ROLE "{roles_of(connection.settings_dict).owner}"')
+        self.owners = {database: owner_of(database) for database in self.homes}  # stay open: faster
         self.kept = self.last = self.state()
 
     @cached_property
@@ -229,45 +177,61 @@ class Ground(World):
 
     def state(self) -> State:
         """All rows of all tenants, as the owner of the tables sees them."""
-        physical = self.owner.execute(all_rows(PHYSICAL, self.homes)).fetchall()
-        values = self.owner.execute(all_rows(LOGICAL, self.homes)).fetchall()
-        return State(physical, values, [name for (name,) in self.owner.execute(crossing(self.homes))])
+        return State(
+            self._asked(lambda homes: all_rows(PHYSICAL, homes)),
+            self._asked(lambda homes: all_rows(LOGICAL, homes)),
+            [name for (name,) in self._asked(crossing)],
+        )
+
+    def _asked(self, query: Callable[[list[Spot]], str]) -> list[Any]:
+        asked = (self.owners[database].execute(query(homes)) for database, homes in self.homes.items())
+        return sorted(chain.from_iterable(asked), key=repr)
 
     def restore(self, state: State) -> None:
         """Put back what was kept, if `state` is another."""
         if state.values == self.kept.values:
             return
-        tables = self._tables()
-        with connection.as_system(), transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET CONSTRAINTS ALL DEFERRED; " + "; ".join(f"DELETE FROM {table}" for table in tables))
-            for table in reversed(tables):
-                rows = [json.loads(text) for name, _, text, home in self.kept.values if f"{home}.{name}" == table]
-                insert = f"INSERT INTO {table} SELECT * FROM jsonb_populate_recordset(null::{table}, %s::jsonb)"
-                cursor.execute(insert, [json.dumps(rows)])
+        for database, homes in self.homes.items():
+            self._put_back(database, homes)
         self.last = self.state()
 
+    def _put_back(self, database: str, homes: list[Spot]) -> None:
+        with self._emptied(database, homes) as (cursor, tables):
+            for table in reversed(tables):
+                rows = [json.loads(text) for name, _, text, home in self.kept.values if (home, name) == table]
+                name = quoted(table)
+                insert = f"INSERT INTO {name} SELECT * FROM jsonb_populate_recordset(null::{name}, %s::jsonb)"
+                cursor.execute(insert, [json.dumps(rows)])
+
     def remove(self) -> None:
-        """Leave the database as it was found."""
-        self.owner.close()
-        for home in self.homes:
-            by_owner(home, NO_OBJECTS)
-        with connection.as_system(), transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-            for table in self._tables():
-                cursor.execute(f"DELETE FROM {table}")
+        """Leave the databases as they were found."""
+        for owner in self.owners.values():
+            owner.close()
+        for database, homes in self.homes.items():
+            for home in homes:
+                by_owner(home, NO_OBJECTS)
+            with self._emptied(database, homes):
+                pass
+        with connection.as_system(), connection.cursor() as cursor:
             cursor.execute("UPDATE public.django_tenantkit_place SET state = 'ready' WHERE state = 'taken'")
 
-    def _tables(self) -> list[str]:
-        of_tenants = [f"{home}.{table}" for home in self.homes for table in TENANT_TABLES]
-        return [*of_tenants, *(f"public.{table}" for table in OTHER_TABLES)]
+    @contextmanager
+    def _emptied(self, database: str, homes: list[Spot]) -> Iterator[tuple[Any, list[tuple[str, str]]]]:
+        """Inside, all its tables are empty: where they are and their names."""
+        tables = [(f"{home.database}.{home.schema}", table) for home in homes for table in TENANT_TABLES]
+        tables += [(f"{database}.public", table) for table in OTHER_TABLES]
+        one: Any = connections[database]
+        with one.as_system(), transaction.atomic(using=database), one.cursor() as cursor:
+            deletes = "; ".join(f"DELETE FROM {quoted(table)}" for table in tables)
+            cursor.execute(f"SET CONSTRAINTS ALL DEFERRED; {deletes}")
+            yield cursor, tables
 
     # Running
 
     def run(self, way: Run, tenant: Any, *, scoped: bool = False) -> Outcome:
         """Run a way as the application, in `tenant` or in none, and commit it."""
-        connection.ensure_connection()
         place = tenant_context(tenant) if tenant is not None else nullcontext()
-        with nullcontext() if scoped else without_scoping(), place:
+        with place, nullcontext() if scoped else without_scoping():
             return _outcome(lambda: plain(way(self)), keep=True)
 
     def plain(self, way: Run, tenant: Any, *tenants: Any) -> tuple[Outcome, list[Any]]:
@@ -282,12 +246,17 @@ class Ground(World):
             result = plain(way(self))
             with connection.cursor() as cursor:
                 cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-                cursor.execute(all_rows(LOGICAL, self.homes))
+                cursor.execute(all_rows(LOGICAL, self.homes[here]))
                 values.extend(cursor.fetchall())
             return result
 
-        with without_scoping(), operating(tenant):
-            return _outcome(run, keep=False), values
+        here = connection.alias if tenant is None else Spot.of(tenant).database
+        with operating(tenant), without_scoping():
+            outcome = _outcome(run, keep=False)
+        if values:
+            elsewhere = tuple(f"{home.database}." for home in chain(*self.homes.values()) if home.database != here)
+            values += [row for row in self.last.values if elsewhere and row[3].startswith(elsewhere)]
+        return outcome, sorted(values, key=repr)
 
     # Judging
 
@@ -364,57 +333,10 @@ class Ground(World):
         return ""
 
 
-def new_key(table: str, like: Any) -> Any:
-    """A key that no row of a table has, of the type that its keys have."""
-    return 10**9 if isinstance(like, int) else str(uuid.uuid5(uuid.NAMESPACE_OID, table))
-
-
 def _is_nothing(value: Any) -> bool:
     if isinstance(value, dict):
         return all(map(_is_nothing, value.values()))
     return all(map(_is_nothing, value)) if isinstance(value, list | tuple) else not value
-
-
-@contextmanager
-def without_scoping() -> Iterator[None]:
-    """Django's own operations, compilers, `save()`, `delete()` and router, which know nothing of tenants. What is
-    left of the product is what the connection tells the database."""
-    connection.ensure_connection()
-    wrapper: Any = connections[connection.alias]  # the proxy cannot be patched
-    with ExitStack() as stack:
-        stack.enter_context(patch.object(wrapper, "ops", DatabaseOperations(wrapper)))
-        stack.enter_context(patch.object(router, "routers", []))
-        stack.enter_context(patch.object(TenantField, "serialize", True))
-        for name in ("save", "delete", "_prepare_related_fields_for_save"):
-            stack.enter_context(patch.object(TenantModel, name, getattr(models.Model, name)))
-        yield
-
-
-def home_of(tenant: Any) -> str:
-    """The schema of a tenant's rows."""
-    return tenant.home.schema if tenant.home is not None else conf.ROW_SCHEMA or "public"
-
-
-def by_owner(home: str, *statements: str) -> None:
-    """What the owner of the tables does in a home."""
-    is_tenants = home not in ("public", conf.ROW_SCHEMA)
-    with connection.in_home(home) if is_tenants else connection.as_system(), connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-
-
-@contextmanager
-def operating(tenant: Any) -> Iterator[None]:
-    """With the operator's rights in the tables of `tenant`, whose rows are not all that it sees there."""
-    if tenant is None or tenant.home is None:
-        with unscoped(reason="what plain Django does"):
-            yield
-        return
-    connection.ensure_connection()
-    session = connection.connection.cursor_factory.session
-    roles = session.roles._replace(application=session.roles.operator)
-    with patch.object(session, "roles", roles), tenant_context(tenant):
-        yield
 
 
 def _outcome(run: Callable[[], Any], *, keep: bool) -> Outcome:
@@ -425,6 +347,3 @@ def _outcome(run: Callable[[], Any], *, keep: bool) -> Outcome:
     except ERRORS as error:
         return Outcome(error=error)
     return Outcome(result)
-
-
-assert set(TENANT_TABLES) <= set(table_map(apps).tenant_fields)

@@ -11,7 +11,8 @@ from django.db.models.expressions import RawSQL
 
 from tests.testapp.models import Category, Customer, Invoice, Line, Plan, Product, Region, Tag
 
-from .ground import TENANT_TABLES, Ground
+from .ground import Ground
+from .spots import TENANT_TABLES
 from .sql import Run, ask, sql
 
 C = "testapp_customer"

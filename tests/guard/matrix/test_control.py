@@ -10,19 +10,21 @@ import pytest
 from django.db import connection
 
 from django_tenantkit.sql.roles import roles_of
+from tests.databases import ISOLATION
 from tests.isolation.world import APART
 
 from .cases import OWN
 from .crossing import CROSSING
-from .ground import FINE, REFERENCES, TENANT_TABLES, Ground, by_owner, home_of
+from .ground import FINE, Ground
 from .reading import READING
+from .spots import REFERENCES, TENANT_TABLES, Spot, by_owner
 from .writing import WRITING
 
 
 @contextmanager
 def done(ground: Ground, statement: str, undo: str) -> Iterator[None]:
     """What the owner of acme's tables does, for the length of a `with`."""
-    home = home_of(ground.acme)
+    home = Spot.of(ground.acme)
     by_owner(home, statement)
     try:
         yield
@@ -32,6 +34,10 @@ def done(ground: Ground, statement: str, undo: str) -> Iterator[None]:
 
 #: Where tenants live apart, no part of the guard is the last one.
 together = pytest.mark.skipif(APART, reason="another tenant's rows are in other tables, whatever guards these")
+in_schemas = pytest.mark.skipif(
+    ISOLATION not in ("schema", "mixed"),
+    reason="it opens another tenant's schema; nobody's tables are there, or those of another database are",
+)
 
 
 def found(ground: Ground, ways: dict[str, Any], **options: Any) -> list[str]:
@@ -61,7 +67,7 @@ def test_a_table_without_row_security_is_found(ground: Ground, table: str) -> No
 @together
 @pytest.mark.parametrize("reference", REFERENCES, ids=lambda r: f"{r.table}.{r.column}")
 def test_a_reference_without_the_tenant_is_found(ground: Ground, reference: Any) -> None:
-    home = home_of(ground.acme)
+    home = Spot.of(ground.acme).schema
     with connection.as_system(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
@@ -78,21 +84,21 @@ def test_a_reference_without_the_tenant_is_found(ground: Ground, reference: Any)
     assert verdict.leak.startswith("a row refers to another tenant's")
 
 
-@pytest.mark.skipif(not APART, reason="the tenants share their tables")
+@in_schemas
 def test_in_the_others_home_most_ways_lead_across(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     connection.ensure_connection()
     session = connection.connection.cursor_factory.session
-    monkeypatch.setattr(type(session), "_schema", lambda self, scope: home_of(ground.globex))
+    monkeypatch.setattr(type(session), "_schema", lambda self, scope: Spot.of(ground.globex).schema)
     monkeypatch.setattr(session, "roles", session.roles._replace(application=session.roles.operator))
     sample = dict(list(OWN.items())[::4])
     assert len(found(ground, sample)) > 0.6 * len(sample)
 
 
-@pytest.mark.skipif(not APART, reason="the tenants share their tables")
+@in_schemas
 def test_in_the_others_home_the_policies_show_nothing(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     connection.ensure_connection()
     session = connection.connection.cursor_factory.session
-    monkeypatch.setattr(type(session), "_schema", lambda self, scope: home_of(ground.globex))
+    monkeypatch.setattr(type(session), "_schema", lambda self, scope: Spot.of(ground.globex).schema)
     verdicts = [ground.judge(way, ground.acme) for way in READING.values()]
     assert [verdict for verdict in verdicts if verdict.leak] == []
     assert ground.run(READING["read: everything"], ground.acme).is_nothing()

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
+import os
+import subprocess
+import sys
+from pathlib import Path
 
-from .cases import ALONE, CASES, DIFFERENT, NO_TENANT, SCOPED, WAYS, Case, in_place
+import pytest
+from django.db import connection
+
+from .cases import ALONE, CASES, DIFFERENT, IN_A_DATABASE, NO_TENANT, SCOPED, WAYS, Case, in_place
 from .crossing import GENERIC
 from .ground import FINE, Ground
+
+#: The folder of the project.
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("name", in_place(ALONE))
@@ -24,8 +33,17 @@ def test_the_orms_scoping_too(ground: Ground, name: str) -> None:
     assert Case(name, SCOPED).judge(ground) == FINE
 
 
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no guard of its own")
+def test_the_command_tries_them() -> None:
+    alone = {name: value for name, value in os.environ.items() if not name.startswith(("TENANTKIT_TEST_", "PYTEST_"))}
+    command = [sys.executable, "-m", "tests.guard.matrix", "read: everything"]
+    found = subprocess.run(command, env=alone, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "3 cases: leaks 0, faults 0" in found.stdout, found.stdout + found.stderr
+
+
 def test_the_ways_are_many_and_the_exceptions_few() -> None:
     assert len(WAYS) >= 700
     assert len(CASES) >= 2000
     assert len(DIFFERENT) == 2
+    assert len(IN_A_DATABASE) == 14
     assert len(GENERIC) == 10

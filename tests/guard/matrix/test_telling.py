@@ -15,7 +15,8 @@ from tests.isolation.world import APART
 
 from .cases import WAYS
 from .crossing import GENERIC, inserted
-from .ground import REFERENCES, TENANT_TABLES, Ground, Reference, new_key, without_scoping
+from .ground import Ground
+from .spots import REFERENCES, TENANT_TABLES, Reference, new_key, without_scoping
 from .sql import ask
 from .test_control import done
 

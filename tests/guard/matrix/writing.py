@@ -10,7 +10,8 @@ from django.db.models.functions import Concat
 
 from tests.testapp.models import Category, Customer, Invoice, Line, Note, Plan, Product, Profile, Tag, Vip
 
-from .ground import TENANT_TABLES, Ground
+from .ground import Ground
+from .spots import TENANT_TABLES
 from .sql import Run, ask, sql
 
 C = "testapp_customer"
