@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.apps import apps
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, ProgrammingError, connections
 from django.db.migrations import RunPython
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
@@ -214,10 +214,10 @@ def _is_to_be_renamed(cursor: Any, name: str, new: str) -> bool:
 
 def end_sessions(cursor: Any, name: str, roles: Roles) -> None:
     """Send away whoever is connected. Raises `TenantkitError` where some are others' than the system may end."""
-    cursor.execute(sql.END_SESSIONS, [name])
+    _end_own(cursor, name)
     for role in (roles.application, roles.operator):
         cursor.execute(sql.act_as(role))
-        cursor.execute(sql.END_SESSIONS, [name])
+        _end_own(cursor, name)
         cursor.execute("RESET ROLE")
     cursor.execute(sql.SESSIONS, [name])
     if left := [role for (role,) in cursor.fetchall()]:
@@ -225,6 +225,18 @@ def end_sessions(cursor: Any, name: str, roles: Roles) -> None:
             f"{', '.join(left)} is still connected to the database {name}, and the system may not end that. Nobody can "
             "connect any more: end those sessions, or wait for their ends, and do the same again."
         )
+
+
+def _end_own(cursor: Any, name: str) -> None:
+    """One by one: a process may be another's by the time that it is to end, or one without a user, and then PostgreSQL
+    refuses. Who is left is looked at afterwards."""
+    cursor.execute(sql.ENDABLE, [name])
+    for (pid,) in cursor.fetchall():
+        try:
+            cursor.execute(sql.END_SESSION, [pid])
+        except ProgrammingError as error:
+            if not isinstance(error.__cause__, errors.InsufficientPrivilege):
+                raise
 
 
 def _tell_copies(statement: str, alias: str) -> None:

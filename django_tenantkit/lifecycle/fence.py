@@ -45,11 +45,12 @@ def unfence(tenant: Any) -> None:
 
 
 def is_fenced(tenant: Any) -> bool:
-    """Whether there is a fence around the tenant where it lives."""
+    """Whether every table is fenced where the tenant lives."""
     connection, schema = connection_of(tenant.home), schema_of(tenant.home)
+    tables = [content.table for content in contents()]
     with tenant_context(None), unscoped(reason=f"fence of {tenant.slug}"), connection.cursor() as cursor:
-        cursor.execute(sql.FENCES)
-        return any((found, key) == (schema, str(tenant.pk)) for found, _, _, key in cursor.fetchall())
+        cursor.execute(sql.IS_FENCED, {"schema": quoted(schema), "tables": tables, "key": str(tenant.pk)})
+        return bool(cursor.fetchone()[0])
 
 
 def set_fence(tenant: Any, wanted: str, home: Home | None) -> None:

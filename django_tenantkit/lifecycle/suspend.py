@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from functools import partial
 
 from django.db import connections, router, transaction
 
 from ..context import contained, tenant_context, unscoped
-from ..exceptions import TenantStatusRefused
+from ..exceptions import HomeMissing, TenantStatusRefused, TenantUnavailable
 from ..models import AbstractTenant, TenantStatus
 from ..signals import tenant_status_changed
-from .fence import fence, unfence
+from .fence import fence, is_fenced, unfence
 from .jobs import KINDS, unfinished_on
 
 
-def suspend(tenant: AbstractTenant, *, reason: str = "", dry_run: bool = False, fenced: bool = False) -> AbstractTenant:
-    """Lock the tenant: requests in it get a 403. Its data stay. With `fenced` the database refuses its writes as well,
-    see `lifecycle/fence.py`: also those of processes that still believe it to be at work, and those of jobs that go
-    through all tenants. Raises `TenantStatusRefused` unless it is active or in maintenance."""
+def suspend(
+    tenant: AbstractTenant, *, reason: str = "", dry_run: bool = False, fenced: bool | None = None
+) -> AbstractTenant:
+    """Lock the tenant: requests in it get a 403. Its data stay, and PostgreSQL refuses its writes as well, see
+    `lifecycle/fence.py`: also those of processes that still believe it to be at work, and those of jobs that go through
+    all tenants; the system's are let through. `fenced=False` leaves that out. In a transaction it comes when that ends.
+
+    Raises `TenantStatusRefused` unless it is active or in maintenance; and `TenantUnavailable` where a table is in use
+    for longer than TENANTKIT_FENCE_SECONDS: it is suspended then. With `fenced=True` one that is suspended gets its
+    fence, or the rest of it."""
     before = [TenantStatus.ACTIVE, TenantStatus.MAINTENANCE]
+    if fenced and _has_fences(tenant) and _status(tenant) == TenantStatus.SUSPENDED and not is_fenced(tenant):
+        if not dry_run:
+            _when_committed(tenant, fence)
+        return tenant
+    fenced = _has_fences(tenant) if fenced is None else fenced
     return _lock(tenant, TenantStatus.SUSPENDED, before, reason=reason, dry_run=dry_run, fenced=fenced)
 
 
@@ -39,9 +52,15 @@ def resume(tenant: AbstractTenant, *, reason: str = "", dry_run: bool = False) -
         _refuse_during_job(tenant)
     if dry_run:
         return tenant
-    if _has_fences(tenant):
-        unfence(tenant)
-    return change_status(tenant, TenantStatus.ACTIVE, before, reason=reason)
+    if not _has_fences(tenant):
+        return change_status(tenant, TenantStatus.ACTIVE, before, reason=reason)
+    if not _in_transaction(tenant):
+        with suppress(HomeMissing):
+            unfence(tenant)
+        return change_status(tenant, TenantStatus.ACTIVE, before, reason=reason)
+    changed = change_status(tenant, TenantStatus.ACTIVE, before, reason=reason)
+    _when_committed(tenant, unfence)
+    return changed
 
 
 def _lock(
@@ -57,8 +76,35 @@ def _lock(
         raise TenantStatusRefused("Fences are PostgreSQL's. Leave `fenced` out.")
     change_status(tenant, new, before, reason=reason, dry_run=dry_run)
     if fenced and not dry_run:
-        fence(tenant)
+        _when_committed(tenant, fence)
     return tenant
+
+
+def _status(tenant: AbstractTenant) -> str:
+    with unscoped(reason=f"status of {tenant.slug}"):
+        return str(type(tenant)._base_manager.get(pk=tenant.pk).status)
+
+
+def _in_transaction(tenant: AbstractTenant) -> bool:
+    return connections[router.db_for_write(type(tenant))].in_atomic_block
+
+
+def _when_committed(tenant: AbstractTenant, change: Callable[[AbstractTenant], None]) -> None:
+    """Fences are made outside of transactions: in one their locks would be held to its end."""
+    transaction.on_commit(partial(_change_fence, tenant, change), using=router.db_for_write(type(tenant)))
+
+
+def _change_fence(tenant: AbstractTenant, change: Callable[[AbstractTenant], None]) -> None:
+    """A home that is not there needs no fence."""
+    try:
+        change(tenant)
+    except HomeMissing:
+        return
+    except TenantUnavailable as error:
+        again = f" The tenant is {tenant.status} all the same."
+        if tenant.status == TenantStatus.SUSPENDED:
+            again += f" `suspend_tenant {tenant.slug} --fence` completes its fence."
+        raise TenantUnavailable(f"{error}{again}") from error
 
 
 def _refuse_during_job(tenant: AbstractTenant) -> None:

@@ -17,10 +17,9 @@ NAMED = "SELECT datname FROM pg_database WHERE starts_with(datname, %s) ORDER BY
 #: The limits of some databases, -1 for none.
 LIMITS = "SELECT datname, datconnlimit FROM pg_database WHERE datname = ANY (%s)"
 
-#: End the sessions of a database that the role in hand may end, and wait for their ends, five seconds each.
-END_SESSIONS = """
-SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s AND pg_has_role(usesysid, 'USAGE')
-"""
+#: The sessions of a database that the role in hand may end, and the end of one, which is waited for, for five seconds.
+ENDABLE = "SELECT pid FROM pg_stat_activity WHERE datname = %s AND pg_has_role(usesysid, 'USAGE')"
+END_SESSION = "SELECT pg_terminate_backend(%s, 5000)"
 
 #: Whose sessions are left.
 SESSIONS = "SELECT DISTINCT usename::text FROM pg_stat_activity WHERE datname = %s AND usename IS NOT NULL ORDER BY 1"

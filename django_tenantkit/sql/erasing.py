@@ -44,6 +44,7 @@ def page(table: str, key: str, columns: list[str], column: str | None, batch: in
 
 def texts(table: str, patterns: int, condition: str = "true") -> str:
     """For each pattern the number of rows that match it anywhere, whatever their columns are, letters of either size
-    alike. Parameters: the patterns, and those of the condition."""
+    alike. Parameters: the patterns, those of the condition, and one that each row matches which matches another: only
+    such rows are looked at more than once."""
     counts = ", ".join(["count(*) FILTER (WHERE x.whole ~* %s)"] * patterns)
-    return f"SELECT {counts} FROM (SELECT t::text AS whole FROM {table} t WHERE {condition}) x"
+    return f"SELECT {counts} FROM (SELECT t::text AS whole FROM {table} t WHERE {condition}) x WHERE x.whole ~* %s"

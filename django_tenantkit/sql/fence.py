@@ -126,6 +126,16 @@ SELECT c.relname::text FROM pg_catalog.pg_class c
 WHERE c.relnamespace = pg_catalog.to_regnamespace(%s) AND c.relkind IN ('r', 'p') AND c.relname = ANY (%s) ORDER BY 1
 """
 
+#: Whether given tables of a schema are fenced for a tenant, by its key: those that are there, and there are some.
+IS_FENCED = f"""
+SELECT coalesce(bool_and(EXISTS (
+    SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid
+        AND t.tgname = '{PREFIX}' || CASE WHEN length(%(key)s) > 36 THEN md5(%(key)s) ELSE %(key)s END)), false)
+FROM pg_catalog.pg_class c
+WHERE c.relnamespace = pg_catalog.to_regnamespace(%(schema)s) AND c.relkind IN ('r', 'p')
+    AND c.relname = ANY (%(tables)s)
+"""
+
 #: Fence a table, by its quoted name.
 SET = "SELECT tenantkit.set_fence(%s::pg_catalog.regclass, %s, %s, %s, %s, %s)"
 

@@ -199,6 +199,16 @@ class TestTheGrace:
         assert Ran("erase_tenant", "--due").out == "acme is erased.\n"
         assert reread(world.globex).status == TenantStatus.ERASING
 
+    def test_one_that_was_killed_is_due_too(self, world):
+        job = erase(world.acme, days=3)
+        job.result["until"] = (timezone.now() - timedelta(seconds=1)).isoformat()
+        job.state = JobState.RUNNING
+        operated(job.save)
+        assert Ran("erase_tenant", "--due").out == "No tenant's grace is over.\n"  # somebody may be at it
+        long_ago = timezone.now() - timedelta(hours=2)
+        operated(Job.objects.filter(pk=job.pk).update, updated_at=long_ago)
+        assert Ran("erase_tenant", "--due").out == "acme is erased.\n"
+
 
 class Broken(Store):
     """A store that cannot."""

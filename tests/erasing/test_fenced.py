@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 from django.db import connection, connections, transaction
 
-from django_tenantkit import tenant_context
+from django_tenantkit import tenant_context, unscoped
+from django_tenantkit.conf import conf
 from django_tenantkit.exceptions import TenantStatusRefused, TenantUnavailable
-from django_tenantkit.lifecycle.fence import unfence
+from django_tenantkit.lifecycle.fence import is_fenced, unfence
 from django_tenantkit.lifecycle.suspend import resume, start_maintenance, suspend
 from django_tenantkit.models import Job, JobState, Tenant, TenantStatus
 from django_tenantkit.testing.tenants import make_tenant
 from tests.lifecycle.helpers import Ran
+from tests.moving.ground import application
 from tests.operating import operated
 from tests.testapp.models import Customer
 
@@ -43,6 +45,53 @@ def count(tenant: Any) -> int:
         return Customer.objects.count()
 
 
+def test_suspending_fences(tenants: Any) -> None:
+    """Whoever holds the tenant as it was does not write, nor does an operator; the system may."""
+    acme, globex = tenants
+    stale = Tenant.objects.get(pk=acme.pk)
+    write(acme)
+    suspend(acme)
+    with pytest.raises(TenantUnavailable):
+        write(stale)
+    with unscoped(reason="test", rows_only=True), pytest.raises(TenantUnavailable):
+        Customer.objects.filter(tenant=acme).update(name="operator's")
+    with connection.as_system(), connection.cursor() as cursor:
+        schema = conf.ROW_SCHEMA or "public"
+        cursor.execute(f"UPDATE {schema}.testapp_customer SET name = 'system' WHERE tenant_id = %s", [acme.pk])
+        assert cursor.rowcount == 1
+    write(globex)
+    assert (count(acme), count(globex)) == (1, 1)
+    resume(acme)
+    write(stale)
+    assert count(acme) == 2
+
+
+def test_in_a_transaction_the_fence_comes_at_its_end(tenants: Any) -> None:
+    acme, _ = tenants
+    with transaction.atomic():
+        suspend(acme)
+        write(acme)
+    with pytest.raises(TenantUnavailable):
+        write(acme)
+    with transaction.atomic():
+        resume(acme)
+    write(acme)
+    assert count(acme) == 2
+
+
+def test_what_keeps_it_from_being_fenced_is_said_and_the_rest_comes_later(tenants: Any, settings: Any) -> None:
+    settings.TENANTKIT_FENCE_SECONDS = 0
+    acme, _ = tenants
+    with application(acme) as other:
+        other.execute("UPDATE testapp_tag SET label = label")
+        with pytest.raises(TenantUnavailable, match="suspend_tenant acme --fence"):
+            suspend(acme)
+    assert Tenant.objects.get(pk=acme.pk).status == TenantStatus.SUSPENDED
+    assert Ran("suspend_tenant", "acme", "--fence").out == "acme is suspended.\n"
+    assert is_fenced(acme)
+    assert Ran("suspend_tenant", "acme", "--fence").code == 2
+
+
 @pytest.mark.parametrize("lock", [suspend, start_maintenance])
 def test_a_stale_process_cannot_write_and_others_can(lock: Any, tenants: Any) -> None:
     acme, globex = tenants
@@ -56,13 +105,13 @@ def test_a_stale_process_cannot_write_and_others_can(lock: Any, tenants: Any) ->
 
 def test_without_a_fence_it_can(tenants: Any) -> None:
     stale = Tenant.objects.get(pk=tenants[0].pk)
-    suspend(tenants[0])
+    suspend(tenants[0], fenced=False)
     write(stale)
     assert count(tenants[0]) == 1
 
 
 def test_resuming_takes_it_away(tenants: Any) -> None:
-    suspend(tenants[0], fenced=True)
+    suspend(tenants[0])
     resume(tenants[0])
     write(tenants[0])
     assert count(tenants[0]) == 1
@@ -76,7 +125,7 @@ def test_what_a_transaction_wrote_that_was_open_before_is_not_lost(
 
     def lock() -> None:
         try:
-            suspend(Tenant.objects.get(pk=acme.pk), fenced=True)
+            suspend(Tenant.objects.get(pk=acme.pk))
         finally:
             done.set()
             connections.close_all()
@@ -93,8 +142,11 @@ def test_what_a_transaction_wrote_that_was_open_before_is_not_lost(
         write(acme)
 
 
-def test_the_command_says_fence(tenants: Any) -> None:
-    assert Ran("suspend_tenant", "acme", "--fence").out == "acme is suspended.\n"
+def test_the_command_says_no_fence(tenants: Any) -> None:
+    assert Ran("suspend_tenant", "acme", "--no-fence").out == "acme is suspended.\n"
+    write(tenants[0])
+    assert Ran("resume_tenant", "acme").code == 0
+    assert Ran("suspend_tenant", "acme").out == "acme is suspended.\n"
     with pytest.raises(TenantUnavailable):
         write(tenants[0])
     assert Ran("resume_tenant", "acme").code == 0

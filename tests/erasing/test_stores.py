@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from django_tenantkit.sessions import BOUND_TO
 from django_tenantkit.testing.tenants import make_tenant
 from tests.erasing.papers.models import Folder, Paper
 from tests.requests.conftest import logged_in
+from tests.services import redis
 
 
 class SearchIndex(Store):
@@ -119,6 +121,41 @@ class TestCaches:
         monkeypatch.setattr(RedisCache, "_cache", connected)
         Caches().erase(tenants[0])
         assert keys == {"other"}
+
+
+@pytest.fixture(scope="module")
+def location() -> Iterator[str]:
+    if redis.find() is None:
+        pytest.skip(redis.HOW_TO_INSTALL)
+    with redis.start() as found:
+        yield found
+
+
+@pytest.mark.services
+@pytest.mark.django_db
+@pytest.mark.parametrize("version", [None, 7])
+def test_a_real_redis_keeps_nothing_of_the_tenant(location: str, version: int | None, settings: Any) -> None:
+    acme, globex = make_tenant("acme", isolation="row"), make_tenant("globex", isolation="row")
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": location,
+            "KEY_FUNCTION": "django_tenantkit.caches.tenant_key",
+            "KEY_PREFIX": "shop[1]*",
+        }
+    }
+    for tenant in (acme, globex):
+        with tenant_context(tenant):
+            cache.set_many({f"key-{n}": tenant.slug for n in range(2500)}, version=version)
+    with tenant_context(None):
+        cache.set(f"throttle-of-{acme.uid}", 1)
+    assert list(Caches().remains(acme)) == ["2501 keys in the cache 'default'"]
+    Caches().erase(acme)
+    assert (list(Caches().remains(acme)), list(Caches().unsearched(acme))) == ([], [])
+    assert list(Caches().remains(globex)) == ["2500 keys in the cache 'default'"]
+    with tenant_context(globex):
+        assert cache.get("key-7", version=version) == "globex"
+    cache.clear()
 
 
 def stored(tmp_path: Any, engine: str, settings: Any) -> None:

@@ -12,6 +12,7 @@ from django_tenantkit.isolation.schema import schema_name
 from django_tenantkit.lifecycle.audit.homes_evidence import Home, Homes
 from django_tenantkit.lifecycle.audit.run import audit_database, chosen
 from django_tenantkit.lifecycle.fence import fence, unfence
+from django_tenantkit.lifecycle.places import has_ready_place, make_place
 from django_tenantkit.lifecycle.suspend import suspend
 from django_tenantkit.models import Place
 from django_tenantkit.sql.roles import roles_of
@@ -117,7 +118,9 @@ def test_rows_of_another_tenant(schema: str) -> None:
 
 
 def test_rows_in_a_place_that_is_free(acme: Any) -> None:
-    free = schema_name(operated(lambda: Place.objects.filter(state="ready").first().pk))
+    if not has_ready_place("schema"):  # others took them all
+        operated(make_place, "schema")
+    free = schema_name(operated(lambda: Place.objects.filter(isolation="schema", state="ready").first().pk))
     insert = f"INSERT INTO {free}.testapp_tag (tenant_id, label) VALUES ({acme.pk}, 'x')"
     with planted(insert, f"DELETE FROM {free}.testapp_tag"):
         assert found("home") == [("home.foreign", free)]

@@ -83,6 +83,10 @@ def over(tenant: Any) -> None:
     operated(Place.objects.filter(pk=tenant.uid).update, drop_after=timezone.now() - timedelta(seconds=1))
 
 
+#: The sessions of a database, with those that only a superuser may end.
+ANYBODYS = "SELECT pid FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+
+
 class TestLeaving:
     def test_it_is_out_of_reach_and_comes_back_whole(self, acme: Any) -> None:
         place = leave_place(acme)
@@ -113,6 +117,16 @@ class TestLeaving:
             with pytest.raises(TenantkitError, match=f"{user} is still connected"):
                 leave_place(acme)
             assert (state_of(acme), there(acme)) == ("leaving", {names_of(acme)[0]})
+        leave_place(acme)
+        assert there(acme) == {names_of(acme)[1]}
+
+    def test_a_process_that_turns_out_to_be_anothers_is_named_too(self, acme: Any) -> None:
+        """What is ended is another's by then, and PostgreSQL refuses."""
+        anybodys = patch("django_tenantkit.sql.databases.ENDABLE", ANYBODYS)
+        with as_admin(names_of(acme)[0]) as admin, anybodys:
+            user = admin.info.user
+            with pytest.raises(TenantkitError, match=f"{user} is still connected"):
+                leave_place(acme)
         leave_place(acme)
         assert there(acme) == {names_of(acme)[1]}
 

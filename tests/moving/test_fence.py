@@ -90,6 +90,15 @@ def test_closed_it_is_not_read(acme: Any) -> None:
         assert Customer.objects.get().name == "first"
 
 
+def test_closed_what_is_not_there_reads_as_empty_and_is_not_written(acme: Any) -> None:
+    """A policy is asked of rows. So who does not find something may not make it either."""
+    fence(acme, closed=True)
+    with tenant_context(acme):
+        assert not Customer.objects.filter(name="nobody").exists()
+        with pytest.raises(TenantUnavailable):
+            Customer.objects.get_or_create(name="nobody")
+
+
 def test_fencing_again_changes_nothing(acme: Any) -> None:
     for closed in (False, False, True, True, False):
         fence(acme, closed=closed)

@@ -21,6 +21,7 @@ from django_tenantkit.lifecycle.leaving import drop_at_once, drop_left_places
 from django_tenantkit.lifecycle.move import run
 from django_tenantkit.lifecycle.move.run import give_up, move, prepare, resume, roll_back
 from django_tenantkit.lifecycle.move.sides import Spot, opened
+from django_tenantkit.lifecycle.suspend import resume as resume_tenant
 from django_tenantkit.lifecycle.suspend import suspend
 from django_tenantkit.lookup import find_by_slug
 from django_tenantkit.models import Job, JobState, Place, PlaceState, Tenant, TenantStatus
@@ -259,8 +260,15 @@ def test_rows_of_nobody_go_along() -> None:
 def test_a_suspended_tenant_moves_and_stays_suspended() -> None:
     with movers("row") as (tenant,):
         suspend(tenant)
-        move(tenant, "schema")
-        assert fresh(tenant).status == TenantStatus.SUSPENDED
+        for to in ("schema", "database", "row"):
+            move(fresh(tenant), to)
+            assert fresh(tenant).status == TenantStatus.SUSPENDED
+            with tenant_context(fresh(tenant)), pytest.raises(TenantUnavailable):
+                Customer.objects.create(name="late")
+        tenant = fresh(tenant)
+        resume_tenant(tenant)
+        with tenant_context(tenant):
+            Customer.objects.create(name="in time")
 
 
 def test_what_it_left_is_hidden_and_then_gone() -> None:

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -31,6 +32,9 @@ from .shared import count_naming
 from .users import only_here
 
 ERASE = jobs.Kind("erase", "erase_tenant", EraseRefused)
+
+#: How long a job that is running has said nothing when it is believed to have been killed.
+SILENT = timedelta(hours=1)
 
 #: Shared rows of all tenants are read, and rows of tenants only in shared tables.
 _by_operator = partial(unscoped, reason="erasing a tenant", rows_only=True)
@@ -110,11 +114,10 @@ def resume_erasing(uid: UUID | str, *, now: bool = False, progress: jobs.Progres
 
 @_by_operator()
 def erase_due(report: Callable[[Job], None] | None = None) -> dict[str, str]:
-    """Erase all tenants whose grace is over, and go on where that failed before. One that fails keeps no other from it;
-    what they said, by slug."""
+    """Erase all tenants whose grace is over, and go on where that failed before or was killed: where a job has said
+    nothing for `SILENT`. One that fails keeps no other from it; what they said, by slug."""
     failed = {}
-    states = [JobState.WAITING, JobState.FAILED]
-    for job in Job.objects.filter(kind=ERASE.name, state__in=states).order_by("created_at"):
+    for job in due_or_not():
         if (end := until(job)) is not None and end <= timezone.now():
             try:
                 done = resume_erasing(job.uid)
@@ -124,6 +127,15 @@ def erase_due(report: Callable[[Job], None] | None = None) -> dict[str, str]:
                 if report is not None:
                     report(done)
     return failed
+
+
+def due_or_not() -> Any:
+    """The jobs that `erase_due()` looks at, whether their grace is over or not. One that is killed stays `running`, and
+    so is one whose process is at a long step: it finds out after that step that another goes on, and each step can be
+    done by two."""
+    stopped = Q(state__in=[JobState.WAITING, JobState.FAILED])
+    silent = Q(state=JobState.RUNNING, updated_at__lt=timezone.now() - SILENT)
+    return Job.objects.filter(stopped | silent, kind=ERASE.name).order_by("created_at")
 
 
 def unfinished(tenant: Any) -> Job | None:

@@ -65,7 +65,8 @@ def _search_texts(tenant: Any, domains: list[str], found: Found) -> None:
         found.unsearched.append("texts of tables: that takes PostgreSQL")
         return
     names = {"slug": _word(tenant.slug)} | ({"domains": "|".join(map(_word, domains))} if domains else {})
-    patterns = [f"{tenant.uid}|{tenant.uid.hex}", *names.values()]
+    uid = f"{tenant.uid}|{tenant.uid.hex}"
+    patterns, any_of = [uid, *names.values()], "|".join([uid, *map(_escaped, (tenant.slug, *domains))])
     searched: Counter[str] = Counter()
     mentions: Counter[str] = Counter()
     for alias in _databases(found):
@@ -80,10 +81,11 @@ def _search_texts(tenant: Any, domains: list[str], found: Found) -> None:
                     continue
                 searched["tables"] += 1
                 condition, given = _leaving_out(tables, table, tenant)
-                cursor.execute(sql.texts(tables.full(table), len(patterns), condition), [*patterns, *given])
-                uid, *others = cursor.fetchone()
-                if uid:
-                    found.remains.append(f"{uid} rows of the table {where} that contain its uid")
+                statement = sql.texts(tables.full(table), len(patterns), condition)
+                cursor.execute(statement, [*patterns, *given, any_of])
+                left, *others = cursor.fetchone()
+                if left:
+                    found.remains.append(f"{left} rows of the table {where} that contain its uid")
                 for name, number in zip(names, others, strict=True):
                     if number:
                         mentions[f"{name}: {where}"] += number
@@ -91,9 +93,13 @@ def _search_texts(tenant: Any, domains: list[str], found: Found) -> None:
 
 
 def _word(name: str) -> str:
-    """A pattern for `name` as a word of its own. What is no letter or digit is written so that it means itself."""
-    escaped = "".join(one if one.isalnum() and one.isascii() else f"\\U{ord(one):08x}" for one in name)
-    return f"((^|[^a-z0-9-]){escaped}($|[^a-z0-9-]))"
+    """A pattern for `name` as a word of its own."""
+    return f"((^|[^a-z0-9-]){_escaped(name)}($|[^a-z0-9-]))"
+
+
+def _escaped(name: str) -> str:
+    """A pattern for `name`. What is no letter or digit is written so that it means itself."""
+    return "".join(one if one.isalnum() and one.isascii() else f"\\U{ord(one):08x}" for one in name)
 
 
 def _databases(found: Found) -> Iterator[str]:

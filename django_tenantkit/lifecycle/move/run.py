@@ -21,7 +21,7 @@ from ...models import ENDED, Job, JobState, TenantIsolation, TenantStatus, get_t
 from ...signals import tenant_moved, tenant_moving
 from ...sql.fence import CLOSED, FROZEN, OPEN
 from .. import jobs
-from ..fence import set_fence, unfence
+from ..fence import is_fenced, set_fence
 from ..jobs import outside_transactions
 from ..stores import stores
 from ..suspend import change_status
@@ -130,7 +130,7 @@ def give_up(uid: UUID | str) -> Job:
         )
     if "from" in job.result:
         _end_watching(tenant, job)
-        unfence(tenant)
+        set_fence(tenant, _fence_of(job), tenant.home)
         _discard(tenant, target_of(job))
     _work_again(tenant, job)
     job.state = JobState.GIVEN_UP
@@ -181,6 +181,7 @@ def make(job: Job) -> None:
 def freeze(job: Job) -> None:
     """Put the tenant in maintenance, where it is active; its status is remembered."""
     job.result["status"] = str(job.tenant.status)
+    job.result["fenced"] = is_fenced(job.tenant)
     with contained("tenant_moving"), tenant_context(None):
         tenant_moving.send(sender=type(job.tenant), tenant=job.tenant, job=job)
     if job.tenant.status == TenantStatus.ACTIVE:
@@ -215,13 +216,12 @@ def move_rows(job: Job) -> None:
 
 @outside_transactions
 def leave(job: Job) -> None:
-    """Put out of reach what the tenant left, and let it into what it has."""
+    """Put out of reach what the tenant left, and let it into what it has, unless it is suspended."""
     tenant = _tenant(job)
     if source_of(job).isolation != TenantIsolation.DATABASE:  # there it goes with the rest
         _end_watching(tenant, job)
     put_away(tenant, source_of(job), job.uid)
-    if target_of(job).is_shared:
-        set_fence(tenant, OPEN, target_of(job).home)
+    set_fence(tenant, _fence_of(job), target_of(job).home)
 
 
 @outside_transactions
@@ -307,6 +307,11 @@ def _end_watching(tenant: Any, job: Job) -> None:
         watch(tenant, source_of(job), wanted=False)
         with opened(source_of(job)) as (_, (source,)):
             forget_noted(source, str(tenant.pk))
+
+
+def _fence_of(job: Job) -> str:
+    """How the tenant's home is fenced when its move has ended: a suspended one's as before."""
+    return FROZEN if job.result.get("fenced") else OPEN
 
 
 def _work_again(tenant: Any, job: Job) -> None:

@@ -10,7 +10,17 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from ...lifecycle.erase.certificate import is_whole
-from ...lifecycle.erase.run import ERASE, Plan, erase, erase_due, half_erased, prepare, resume_erasing, until
+from ...lifecycle.erase.run import (
+    ERASE,
+    Plan,
+    due_or_not,
+    erase,
+    erase_due,
+    half_erased,
+    prepare,
+    resume_erasing,
+    until,
+)
 from ...lifecycle.jobs import find
 from ...models import Job, JobState
 from ..base import SOME_FAILED, WRONG_USE, TenantCommand, one_tenant
@@ -85,8 +95,7 @@ class Command(TenantCommand):
 
     def _due(self, options: dict[str, Any]) -> None:
         if options["dry_run"]:
-            waiting = Job.objects.filter(kind="erase", state=JobState.WAITING).order_by("created_at")
-            found = {job.slug: str(until(job)) for job in waiting}
+            found = {job.slug: str(until(job)) for job in due_or_not()}
             return self.show(
                 {"dry_run": True, "waiting": found}, "\n".join(f"{s} until {at}" for s, at in found.items())
             )
