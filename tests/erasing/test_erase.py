@@ -19,6 +19,7 @@ from django.utils import timezone
 from django_tenantkit import get_current_tenant, tenant_context
 from django_tenantkit.exceptions import EraseRefused, JobFailed, ProvisioningRefused
 from django_tenantkit.isolation.schema import schema_name
+from django_tenantkit.lifecycle.archive.cloning import clone_tenant
 from django_tenantkit.lifecycle.claims import refuse_taken
 from django_tenantkit.lifecycle.erase.certificate import is_whole
 from django_tenantkit.lifecycle.erase.grace import bring_back
@@ -111,6 +112,15 @@ class TestEverythingGoes:
         erased(world)
         jobs = Job.objects.filter(slug="acme").exclude(kind="erase")
         assert {(job.kind, str(job.arguments), job.error, job.domain) for job in jobs} == {("provision", "{}", "", "")}
+
+    def test_a_copy_lives_on_and_does_not_name_it(self, world, settings):
+        settings.TENANTKIT_ARCHIVE_KEYS = {"testapp.Plan": ["name"], "testapp.Region": ["name"]}
+        job = clone_tenant(world.acme, "sandbox")
+        before = rows_of(job.tenant)
+        erased(world)
+        job.refresh_from_db()
+        assert job.arguments["source"] == ""
+        assert rows_of(job.tenant) == before
 
     def test_users_are_kept(self, world):
         erased(world)

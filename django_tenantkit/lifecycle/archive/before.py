@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 from ...exceptions import ArchiveRefused
@@ -12,11 +13,16 @@ from .checking import Checked
 _KINDS = ("import", "clone")
 
 
+def digest_of(uid: str) -> str:
+    """What a job knows of the tenant whose archive it loaded: its uid would be left when that tenant is erased."""
+    return sha256(uid.encode()).hexdigest()
+
+
 def refuse_unknown(checked: Checked, tenant: Any) -> None:
     """Raise `ArchiveRefused` where rows of the archive's tenant were given new keys on their way into this one: they
     would be there twice. An archive of this tenant that was made since then has the new keys."""
     of = checked.manifest["tenant"]["uid"]
-    jobs = Job.objects.filter(tenant=tenant, kind__in=_KINDS, state=JobState.DONE, result__of=of)
+    jobs = Job.objects.filter(tenant=tenant, kind__in=_KINDS, state=JobState.DONE, result__of=digest_of(of))
     job = jobs.exclude(result__remapped={}).order_by("-created_at").first()
     if job is None or (of == str(tenant.uid) and checked.made_at is not None and checked.made_at > job.updated_at):
         return

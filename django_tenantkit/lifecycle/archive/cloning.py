@@ -125,7 +125,7 @@ def ground_in(tenant: AbstractTenant, alias: str) -> Ground:
 
 
 def _source(job: Job) -> Any:
-    found = get_tenant_model()._base_manager.filter(uid=job.arguments["source"]).first()
+    found = get_tenant_model()._base_manager.filter(uid=job.arguments["source"] or None).first()
     if found is None:
         raise ArchiveRefused("The tenant that was to be copied is gone.")
     return found

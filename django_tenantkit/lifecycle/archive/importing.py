@@ -17,7 +17,7 @@ from ..provision import prepare as prepare_provision
 from ..steps import choose_uid, make_place, make_tenant
 from ..suspend import change_status
 from . import fencing
-from .before import refuse_unknown
+from .before import digest_of, refuse_unknown
 from .checking import Checked, again, check, opened
 from .files import STORE, sweep
 from .filing import Files, Source
@@ -235,7 +235,7 @@ def load_into(job: Job, checked: Checked, wish: Wish, source: Source | None = No
         fencing.work_inside(ground)
         loaded = found.run()
     of = checked.manifest["tenant"]["uid"]
-    job.result = {**job.result, **loaded.described(), "sha256": checked.digest, "of": of}
+    job.result = {**job.result, **loaded.described(), "sha256": checked.digest, "of": digest_of(of)}
 
 
 def _has_stores(job: Job) -> bool:

@@ -60,9 +60,13 @@ def delete_naming(tenant: Any) -> None:
 
 
 def empty_jobs(job: Job) -> None:
-    """Leave of the tenant's other jobs who did what and when: their arguments and errors are about people."""
+    """Leave of the tenant's other jobs who did what and when: their arguments and errors are about people. Jobs that
+    copied it do not name it any more."""
     others = Job.objects.filter(tenant=job.tenant) | Job.objects.filter(tenant=None, slug=job.slug)
     others.exclude(pk=job.pk).update(arguments={}, domain="", error="", result={})
+    uid = str(job.tenant.uid)
+    for copying in Job.objects.filter(arguments__source=uid):  # of another tenant, which lives on
+        Job.objects.filter(pk=copying.pk).update(arguments={**copying.arguments, "source": ""})
 
 
 def delete_pointers(tenant: Any) -> None:
