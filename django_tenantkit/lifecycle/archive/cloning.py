@@ -125,7 +125,8 @@ def ground_in(tenant: AbstractTenant, alias: str) -> Ground:
 
 
 def _source(job: Job) -> Any:
-    found = get_tenant_model()._base_manager.filter(uid=job.arguments["source"] or None).first()
+    uid = job.arguments["source"]  # none once that tenant was erased
+    found = get_tenant_model()._base_manager.filter(uid=uid).first() if uid else None
     if found is None:
         raise ArchiveRefused("The tenant that was to be copied is gone.")
     return found
