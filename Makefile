@@ -26,9 +26,10 @@ test-isolations: $(STAMP)  ## Run the tests of isolation again, with tenants in 
 	TENANTKIT_TEST_ISOLATION=schema $(BIN)/python -m pytest -n $(WORKERS) $(APART) tests/guard tests/fire/test_packets.py $(ARGS)
 	TENANTKIT_TEST_ISOLATION=mixed $(BIN)/python -m pytest -n $(WORKERS) $(APART) tests/fire/test_fire.py $(ARGS)
 
-test-databases: $(STAMP)  ## The same with tenants in databases, and with all three kinds by turns
+test-databases: $(STAMP)  ## The same with tenants in databases, with all three kinds by turns, and with schemas in shards
 	TENANTKIT_TEST_ISOLATION=database $(BIN)/python -m pytest -n $(WORKERS) $(APART) tests/guard $(ARGS)
 	TENANTKIT_TEST_ISOLATION=all $(BIN)/python -m pytest -n $(WORKERS) tests/isolation tests/homes/test_interleaved.py $(ARGS)
+	TENANTKIT_TEST_ISOLATION=shard $(BIN)/python -m pytest -n $(WORKERS) tests/isolation tests/homes/test_interleaved.py $(ARGS)
 
 lint: $(STAMP)  ## Check style, types, imports and missing migrations
 	$(BIN)/ruff check .

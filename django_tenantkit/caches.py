@@ -28,15 +28,15 @@ V = TypeVar("V")
 #: For how many tenants a process keeps such caches at the same time.
 TENANTS = 500
 
-#: The home that migrations are at work in, where there is no tenant yet.
-_home: ContextVar[str] = ContextVar("tenantkit_home_in_hand", default="")
+#: The home that migrations are at work in, where there is no tenant yet, and the alias of its database.
+_home: ContextVar[tuple[str, str]] = ContextVar("tenantkit_home_in_hand", default=("", ""))
 
 
 def whose() -> str:
     """Whose data running code reaches, as text: the uid of the current tenant; the home in which migrations are at
     work; or "", where there is no tenant, and unscoped."""
     tenant = current_scope().tenant
-    return _home.get() if tenant is None else tenant.uid.hex
+    return _home.get()[0] if tenant is None else tenant.uid.hex
 
 
 def tenant_key(key: object, key_prefix: str, version: object) -> str:
@@ -46,9 +46,10 @@ def tenant_key(key: object, key_prefix: str, version: object) -> str:
 
 
 @contextmanager
-def at_work_in(home: str) -> Iterator[None]:
-    """Keep what is cached while a home is migrated, a schema or the alias of a database, apart from every tenant's."""
-    token = _home.set(home)
+def at_work_in(home: str, database: str = "") -> Iterator[None]:
+    """Keep what is cached while a home is migrated, a schema or the alias of a database, apart from every tenant's.
+    `database` is the alias of its database, if that is not the main one."""
+    token = _home.set((home, database))
     try:
         yield
     finally:
@@ -57,7 +58,12 @@ def at_work_in(home: str) -> Iterator[None]:
 
 def home_at_work() -> str:
     """The home that is being migrated, or empty."""
-    return _home.get()
+    return _home.get()[0]
+
+
+def database_at_work() -> str:
+    """The alias of the database that it is in; empty where that is the main one."""
+    return _home.get()[1]
 
 
 class PerTenant(Generic[T]):

@@ -106,27 +106,28 @@ class Settings:
     )
     SERVERS: Setting[dict[str, dict[str, Any]]] = Setting(
         {},
-        "More places for tenants, by name: what differs from the entry `default` in DATABASES, such as HOST, NAME and "
-        "PASSWORD. A tenant's `database` names one; its passwords stand here, and in no table.",
+        "More places for tenants, by name: what differs from the entry `default` in DATABASES, such as HOST and "
+        "PASSWORD; nothing, for one more database of the main server. A tenant's `database` names one: it has a "
+        "schema in the database that tenants share there, or a database. Passwords stand here, and in no table.",
     )
 
     PLACEMENT = Setting(
         "django_tenantkit.lifecycle.placement.main_server",
         "On which server a new tenant is put that names none: `policy(isolation, plan)` returns a name in "
-        "TENANTKIT_SERVERS, or an empty one for the main server.",
+        "TENANTKIT_SERVERS, or an empty one for the main server, where row tenants are.",
     )
     PLACEMENT_PLANS: Setting[dict[str, str]] = Setting(
         {}, "The server of each plan, for the policy `django_tenantkit.lifecycle.placement.by_plan`."
     )
     WARM_POOL: Setting[dict[str, int]] = Setting(
         {},
-        "How many schemas and databases `fill_pool` keeps ready, by isolation: `{'schema': 5}`. Who signs up takes one "
-        "and makes none.",
+        "How many schemas and databases `fill_pool` keeps ready, by isolation: `{'schema': 5}`; on another server "
+        "`{'schema@eu': 5}`. Who signs up takes one and makes none.",
     )
     SCHEMA_LIMIT = Setting(
         1000,
         "How many schemas of tenants one database may have: beyond it connections need much memory, and `pg_dump` of "
-        "the whole database locks. No more are made; the next tenants can have databases.",
+        "the whole database locks. No more are made: `fewest_tenants` puts the next ones elsewhere.",
     )
     SCHEMAS_PER_CONNECTION = Setting(
         100, "After how many tenants' schemas a connection is closed at the end of a request, to free the memory."

@@ -67,7 +67,7 @@ def _is_here(tenant: Any, connection: Any) -> bool:
     if getattr(connection, "login", "") != "system":
         return True
     home = tenant.home
-    return home_at_work() == ("" if home is None else home.database or home.schema)
+    return home_at_work() == ("" if home is None else home.schema or home.database)
 
 
 def _told(results: dict[Any, R], errors: dict[Any, Exception]) -> dict[Any, R]:

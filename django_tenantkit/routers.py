@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connections, models
 
-from .caches import home_at_work
+from .caches import database_at_work
 from .context import current_scope, describe
 from .exceptions import CrossTenantReference
 from .isolation.entries import HOME_OF, MAIN, SHARED, allows_databases, is_elsewhere
@@ -67,8 +67,8 @@ def _database(model: type[models.Model], instance: Any) -> str | None:
         return None
     home = current_scope().home
     if home is None or not home.database:
-        at = home_at_work()  # where unscoped code of a migration is
-        return at if is_elsewhere(at) and lives_at_home(model) else MAIN
+        at = database_at_work()  # where unscoped code of a migration is
+        return at if at and lives_at_home(model) else MAIN
     return str(home.database) if lives_at_home(model) else SHARED
 
 

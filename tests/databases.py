@@ -46,6 +46,10 @@ ISOLATION = os.environ.get("TENANTKIT_TEST_ISOLATION", "row")
 #: The runs that have tenants with databases.
 WITH_DATABASES = ("database", "mixed", "mixed-database", "all")
 
+#: The server of TENANTKIT_SERVERS that runs with shards have: one more database of the main one.
+SHARDED = "two"
+WITH_SHARDS = ("shard",)
+
 #: How many schemas wait for the tenants of one test, and how many databases where a run has any.
 PLACES = 3
 
@@ -175,14 +179,16 @@ def _copy(admin: psycopg.Connection[Any], template: str, name: str, owner: str =
 
 def _clone_places(connection: BaseDatabaseWrapper, template: str) -> None:
     """Copies of the databases that wait for tenants, whose names follow from the main one's."""
-    if ISOLATION not in WITH_DATABASES:
+    if ISOLATION not in WITH_DATABASES + WITH_SHARDS:
         return
     from django_tenantkit.isolation.entries import database_name  # settings, which come later
     from django_tenantkit.models import Place
 
     name = connection.settings_dict["NAME"]
     # Of this copy: what tests made since in the one under another alias has no template.
-    uids = Place.objects.using(connection.alias).filter(isolation="database").values_list("pk", flat=True)
+    uids = (
+        Place.objects.using(connection.alias).filter(isolation__in=["database", "shard"]).values_list("pk", flat=True)
+    )
     with as_admin() as admin:
         admin.execute("SELECT pg_advisory_lock(%s)", [zlib.crc32(template.encode())])
         for uid in uids:
@@ -204,9 +210,10 @@ def _make_template(admin: psycopg.Connection[Any], connection: BaseDatabaseWrapp
     if ISOLATION != "row":
         from django_tenantkit.lifecycle.places import make_place  # models, which settings come before
 
-        for isolation in ("schema", "database") if ISOLATION in WITH_DATABASES else ("schema",):
-            for _ in range(PLACES):
-                make_place(isolation)
+        places = [("schema", ""), ("database", "")] if ISOLATION in WITH_DATABASES else [("schema", "")]
+        places += [("schema", SHARDED)] if ISOLATION in WITH_SHARDS else []
+        for isolation, server in places * PLACES:
+            make_place(isolation, server)
     connection.close()
     admin.execute(sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false").format(name))
 

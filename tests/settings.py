@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-from tests.databases import ISOLATION, ROLES, configured
+from tests.databases import ISOLATION, ROLES, SHARDED, WITH_SHARDS, configured
 
 SECRET_KEY = "tests only"
 USE_TZ = True
@@ -69,3 +69,4 @@ TENANTKIT_BASE_DOMAIN = "example.com"
 if ISOLATION != "row":
     TENANTKIT_ISOLATIONS = ["row", "schema", "database"]
     TENANTKIT_ROW_SCHEMA = "rows"
+    TENANTKIT_SERVERS = {SHARDED: {}} if ISOLATION in WITH_SHARDS else {}

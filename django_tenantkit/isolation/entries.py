@@ -6,8 +6,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
@@ -15,17 +16,20 @@ from ..conf import Settings, conf, made_of
 from ..exceptions import TenantkitError
 from ..sql.roles import MAX_NAME, ORIGINAL_NAME
 
-#: The database of shared tables, of row tenants and of schema tenants.
+#: The database of shared tables, of row tenants, and of schema tenants that are on no other server.
 MAIN = DEFAULT_DB_ALIAS
 
 #: The same connection for code inside a tenant that has a database, where MAIN means the tenant's.
 SHARED = "tenantkit_shared"
 
-#: What an entry made here has beside Django's: the uid of the tenant, or "" for a database of many.
+#: What an entry made here has beside Django's: the uid of the tenant, or of the shard.
 HOME_OF = "HOME_OF"
 
 #: And what says where its server is: the logins of the system and of the operator have HOST and PORT for the main one.
 SERVER_AT = "SERVER_AT"
+
+#: Servers have shards by their names, and those have uids.
+_SHARDS = UUID("6c9e6e0a-5d1c-5b0e-9a57-2f3f0f6f7a11")
 
 _ALIAS = re.compile(r"tenantkit_([0-9a-f]{32})(?:_(.+))?", re.DOTALL)
 
@@ -33,6 +37,29 @@ _ALIAS = re.compile(r"tenantkit_([0-9a-f]{32})(?:_(.+))?", re.DOTALL)
 def database_alias(uid: UUID, server: str = "") -> str:
     """The alias in `connections` of the database of the tenant with that uid, on a server of TENANTKIT_SERVERS."""
     return f"tenantkit_{uid.hex}_{server}" if server else f"tenantkit_{uid.hex}"
+
+
+@lru_cache(maxsize=1024)
+def shard_uid(server: str) -> UUID:
+    """The uid of the shard of a server of TENANTKIT_SERVERS: the database there in which tenants have schemas. It is
+    that of a place like a tenant's, so it is found, made, marked and guarded as the database of one tenant is."""
+    return uuid5(_SHARDS, server)
+
+
+def shard_alias(server: str) -> str:
+    """The alias in `connections` of that database; "" for no server, as the main one is the main server's."""
+    return database_alias(shard_uid(server), server) if server else ""
+
+
+def is_shard(alias: str) -> bool:
+    """Whether `alias` is that of a shard."""
+    return any(shard_alias(server) == alias for server in conf.SERVERS)
+
+
+def server_of(alias: str) -> str:
+    """The server of TENANTKIT_SERVERS that the database of an alias is on; "" for the main one."""
+    found = _ALIAS.fullmatch(alias)
+    return "" if found is None else found[2] or ""
 
 
 def database_name(main: str, uid: UUID) -> str:
@@ -70,7 +97,7 @@ def allows_databases(isolations: Sequence[str], servers: Mapping[str, Any]) -> b
 
 def is_elsewhere(alias: str | None) -> bool:
     """Whether `alias` is that of a database of tenants beside the main one."""
-    return alias is not None and (alias in conf.SERVERS or _ALIAS.fullmatch(alias) is not None)
+    return alias is not None and _ALIAS.fullmatch(alias) is not None
 
 
 class Entries(dict[str, dict[str, Any]]):
@@ -91,24 +118,20 @@ class Entries(dict[str, dict[str, Any]]):
         if alias == SHARED:
             return main
         found = _ALIAS.fullmatch(alias)
-        if found is None:
-            return None if alias not in conf.SERVERS else _entry(main, alias, main["NAME"], "")
-        uid = UUID(found[1])
-        return _entry(main, found[2] or "", database_name(str(main["NAME"]), uid), uid.hex)
+        return None if found is None else _entry(main, found[2] or "", UUID(found[1]))
 
 
-def _entry(main: dict[str, Any], server: str, name: str, uid: str) -> dict[str, Any]:
+def _entry(main: dict[str, Any], server: str, uid: UUID) -> dict[str, Any]:
     if server and server not in conf.SERVERS:
         raise TenantkitError(
             f"A tenant lives on the server {server!r}, which TENANTKIT_SERVERS does not name. Write what differs there "
             f"from DATABASES[{MAIN!r}]: TENANTKIT_SERVERS = {{{server!r}: {{'HOST': ...}}}}."
         )
     differing = conf.SERVERS.get(server, {})
-    made = {**main, **differing, "ATOMIC_REQUESTS": False, HOME_OF: uid}
+    made = {**main, **differing, "ATOMIC_REQUESTS": False, HOME_OF: uid.hex}
     made[SERVER_AT] = {key: differing[key] for key in ("HOST", "PORT") if key in differing}
     made[ORIGINAL_NAME] = main.get(ORIGINAL_NAME) or main["NAME"]
-    if uid or "NAME" not in differing:
-        made["NAME"] = name
+    made["NAME"] = database_name(str(main["NAME"]), uid)
     # A pool for each tenant would keep connections open that TENANTKIT_DATABASE_CONNECTIONS counts.
     made["OPTIONS"] = {key: value for key, value in made.get("OPTIONS", {}).items() if key != "pool"}
     return made

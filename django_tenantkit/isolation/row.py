@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from .base import Home, Isolation
+from .entries import shard_alias
 
 
 class RowIsolation(Isolation):
@@ -13,4 +14,4 @@ class RowIsolation(Isolation):
     name = "row"
 
     def home(self, uid: UUID, server: str) -> Home | None:
-        return Home(database=server, shared=True) if server else None
+        return Home(database=shard_alias(server), shared=True) if server else None

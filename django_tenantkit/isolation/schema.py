@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from .base import Home, Isolation
+from .entries import shard_alias
 
 
 def schema_name(uid: UUID) -> str:
@@ -19,9 +20,10 @@ def left_name(uid: UUID) -> str:
 
 class SchemaIsolation(Isolation):
     """A schema of the tenant's own, with tables of the same shape. It is first in the `search_path` of the tenant's
-    statements, before `public`; the schema that row tenants share is not in that path."""
+    statements, before `public`; the schema that row tenants share is not in that path. On another
+    server it is in the shard there, see `entries.py`."""
 
     name = "schema"
 
     def home(self, uid: UUID, server: str) -> Home:
-        return Home(schema_name(uid), server)
+        return Home(schema_name(uid), shard_alias(server))

@@ -9,10 +9,11 @@ from typing import Any
 
 from django.db import Error, connections
 
+from ..conf import conf
 from ..context import tenant_context
 from ..exceptions import TenantkitError
 from ..isolation.copying import BATCH, copy_again, forget_known, push_changes
-from ..isolation.entries import SHARED, allows_databases
+from ..isolation.entries import SHARED, allows_databases, shard_alias
 from ..models import get_tenant_model
 from ..sql import copies as sql
 
@@ -22,8 +23,8 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass
 class Pushed:
-    """How many databases are as they should be now, what failed by the tenant's slug (the alias of one without a
-    tenant), and how many changes are left."""
+    """How many databases are as they should be now, what failed by the tenant's slug (for a shard `shard eu`, the
+    alias of one without a tenant), and how many changes are left."""
 
     databases: int = 0
     failed: dict[str, str] = field(default_factory=dict)
@@ -55,6 +56,7 @@ def push_copies(
                 progress(number, len(rows), home)
         homes |= rows.keys()
     slugs = {tenant.home.database: tenant.slug for tenant in _of_databases()}
+    slugs |= {shard_alias(server): f"shard {server}" for server in conf.SERVERS}
     done.failed = {slugs.get(home, home): error for home, error in failed.items() if home in homes}
     done.databases = len(homes) - len(done.failed)
     done.left = sum(waiting(tenants).values())

@@ -34,10 +34,10 @@ from .homes import home_apps
 from .signing import apply_signing
 
 
-def make_database(uid: UUID, server: str = "", template: str = "") -> bool:
+def make_database(uid: UUID, server: str = "", template: str = "", *, limited: bool = True) -> bool:
     """Make the database of the tenant with that uid, empty or a copy of `template`, unless it is there; whether it was
-    not. As the system, outside of transactions. A CREATE DATABASE whose process was killed may still be under way:
-    then this waits for its end."""
+    not. `limited`: with TENANTKIT_DATABASE_LIMIT. As the system, outside of transactions. A CREATE DATABASE whose
+    process was killed may still be under way: then this waits for its end."""
     is_new = False
     connection: Any = connections[database_alias(uid, server)]
     name, owner = connection.settings_dict["NAME"], roles_of(connection.settings_dict).owner
@@ -45,7 +45,7 @@ def make_database(uid: UUID, server: str = "", template: str = "") -> bool:
         cursor.execute(sql.OWNER, [name])
         if (found := cursor.fetchone()) is None:
             try:
-                cursor.execute(sql.create(name, owner, conf.DATABASE_LIMIT, template))
+                cursor.execute(sql.create(name, owner, conf.DATABASE_LIMIT if limited else None, template))
                 is_new = True
             except DatabaseError as error:
                 if not isinstance(error.__cause__, errors.DuplicateDatabase | errors.UniqueViolation):
@@ -110,7 +110,7 @@ def _migrate(connection: Any, targets: Targets = newest, fake: bool = False, ten
     wanted = targets(executor.loader)
     plan = executor.migration_plan(wanted)
     _leave_shared_rows_alone(plan)
-    with at_work_in(alias), tenant_context(tenant):
+    with at_work_in(alias, alias), tenant_context(tenant):
         executor.migrate(wanted, plan, fake=fake)
     _make_unmigrated(connection, executor.loader.unmigrated_apps)
     after_migrate(using=alias, plan=plan)

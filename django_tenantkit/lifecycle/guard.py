@@ -11,7 +11,7 @@ from django.db import connections
 
 from ..conf import conf
 from ..isolation.copied import common_models, common_table, copied_models
-from ..isolation.entries import HOME_OF, allows_databases
+from ..isolation.entries import HOME_OF, allows_databases, is_shard
 from ..models import Job, Membership, Place, get_domain_model, get_tenant_model
 from ..registry import only_rows
 from ..sql import common, copies, functions, lookups, own_tables
@@ -105,7 +105,8 @@ def _watch_copied(connection: Any) -> None:
 
 
 def _share_rows_of_nobody(connection: Any) -> None:
-    """Have the database say which tables have rows of nobody, and the main one spread them. As the system."""
+    """Have the database say which tables have rows of nobody; and the main one and shards, in which tenants have
+    schemas, spread them. As the system."""
     with connection.cursor() as cursor:
         existing = connection.introspection.table_names(cursor)
         source = apps.get_models(include_auto_created=True)
@@ -113,7 +114,8 @@ def _share_rows_of_nobody(connection: Any) -> None:
         cursor.execute(common.KNOWN)
         if {common.Common(*row) for row in cursor.fetchall()} != set(tables):
             cursor.execute("; ".join(common.name_tables(tables)))
-        for table in tables if HOME_OF not in connection.settings_dict else ():
+        spreads = HOME_OF not in connection.settings_dict or is_shard(connection.alias)
+        for table in tables if spreads else ():
             cursor.execute(common.WATCHED, [quoted(table.schema)])
             if (table.name, common.arguments(table)) not in cursor.fetchall():
                 cursor.execute("; ".join(common.watch(table)))

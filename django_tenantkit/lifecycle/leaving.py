@@ -12,7 +12,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connections, router, transaction
 from django.utils import timezone
 
 from ..conf import conf
@@ -21,10 +20,11 @@ from ..isolation.copying import push_changes
 from ..isolation.schema import left_name, schema_name
 from ..models import Place, PlaceState, TenantIsolation, TenantStatus
 from ..sql.common import fill
-from ..sql.homes import FIND_HOME, drop_schema, quoted, rename_schema
+from ..sql.homes import drop_schema
 from . import databases
 from .alone import alone
 from .move.leaving import drop_rows
+from .shards import has_schema, main_connection, rename_in, schemas_on
 
 
 def leave_place(tenant: Any, days: int | None = None, *, dry_run: bool = False) -> Place:
@@ -63,8 +63,8 @@ def return_place(tenant: Any, *, dry_run: bool = False) -> Place:
         if place.isolation == TenantIsolation.DATABASE:
             databases.bring_back(place.uid, place.database)
         else:
-            _rename(place, left_name(place.uid), schema_name(place.uid))
-            with _main().cursor() as cursor:
+            rename_in(place.database, left_name(place.uid), schema_name(place.uid))
+            with schemas_on(place.database) as connection, connection.cursor() as cursor:
                 cursor.execute(fill(schema_name(place.uid)))
         _note(place, PlaceState.TAKEN)
     if place.isolation == TenantIsolation.DATABASE:
@@ -113,7 +113,7 @@ def drop_at_once(tenant: Any) -> None:
 @contextmanager
 def _at(uid: UUID, *states: PlaceState) -> Iterator[Place]:
     """A place in one of these states, with the system's login, while nobody else works on it."""
-    connection = _main()
+    connection = main_connection()
     with connection.as_system(), alone(connection, uid):
         place = Place.objects.filter(pk=uid, state__in=states).first()
         if place is None:
@@ -130,43 +130,22 @@ def _note(place: Place, state: PlaceState) -> None:
 def _is_there(place: Place) -> bool:
     if place.isolation == TenantIsolation.DATABASE:
         return databases.is_there(place.uid, place.database)
-    return any(map(_has_schema, (schema_name(place.uid), left_name(place.uid))))
+    with schemas_on(place.database) as connection:
+        return any(has_schema(connection, name) for name in (schema_name(place.uid), left_name(place.uid)))
 
 
 def _put_away(place: Place) -> None:
     if place.isolation == TenantIsolation.DATABASE:
         databases.put_away(place.uid, place.database)
     elif place.isolation == TenantIsolation.SCHEMA:
-        _rename(place, schema_name(place.uid), left_name(place.uid))
+        rename_in(place.database, schema_name(place.uid), left_name(place.uid))
 
 
 def _drop(place: Place) -> None:
     if place.isolation == TenantIsolation.DATABASE:
         databases.drop_left(place.uid, place.database)
     elif place.isolation == TenantIsolation.SCHEMA:
-        with _main().cursor() as cursor:
+        with schemas_on(place.database) as connection, connection.cursor() as cursor:
             cursor.execute(drop_schema(left_name(place.uid)))
     else:
         drop_rows(place)
-
-
-def _rename(place: Place, old: str, new: str) -> None:
-    """Rename a schema, unless that was done."""
-    connection = _main()
-    with transaction.atomic(using=connection.alias):
-        if not _has_schema(old):
-            return
-        if _has_schema(new):
-            raise TenantkitError(f"There are both schemas, {old} and {new}, of the place {place.uid}. Rename one.")
-        with connection.cursor() as cursor:
-            cursor.execute(rename_schema(old, new))
-
-
-def _has_schema(name: str) -> bool:
-    with _main().cursor() as cursor:
-        cursor.execute(FIND_HOME, [quoted(name), quoted(name)])
-        return bool(cursor.fetchone()[0])
-
-
-def _main() -> Any:
-    return connections[router.db_for_write(Place)]

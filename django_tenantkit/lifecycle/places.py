@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from django.db import Error, connections, router
+from django.db import connections, router
 
 from ..conf import conf
 from ..exceptions import TenantkitError
 from ..isolation.schema import schema_name
-from ..models import MigrationState, Place, PlaceState, TenantIsolation
+from ..models import Place, PlaceState, TenantIsolation
 from ..sql import places as sql
 from ..sql.common import fill
-from ..sql.homes import FIND_HOME, quoted
-from . import databases, homes
+from . import databases
 from .alone import alone
 from .finished import finished
-from .signing import sign_home
+from .ledger import note, note_failure
+from .shards import has_schema, make_schema, make_shard, migrate_schema, number_of_schemas, schemas_on
 from .templates import make_database
 
 
@@ -30,14 +29,14 @@ def make_place(isolation: str, server: str = "", uid: UUID | None = None, *, rea
 
     By the system's login, so outside of transactions. What goes wrong is kept in `Place.error` and raised.
     """
-    if isolation == TenantIsolation.ROW or (server and isolation != TenantIsolation.DATABASE):
-        raise TenantkitError(
-            f"No place of the isolation {isolation!r} can be made on {server or 'the main server'}. There are schemas "
-            "on the main server, and databases on each."
-        )
+    if isolation not in (TenantIsolation.SCHEMA, TenantIsolation.DATABASE):
+        raise TenantkitError(f"No place of the isolation {isolation!r} can be made: there are schemas and databases.")
     connection: Any = connections[router.db_for_write(Place)]
     with connection.as_system():
-        _refuse_too_many(server)
+        if isolation == TenantIsolation.SCHEMA:
+            _refuse_too_many(server, uid)
+            if server:
+                make_shard(server)
         if uid is None:
             return _make(connection, Place(isolation=isolation, database=server), ready, is_new=True)
         with alone(connection, uid):
@@ -52,91 +51,66 @@ def make_place(isolation: str, server: str = "", uid: UUID | None = None, *, rea
             return place
 
 
-def _refuse_too_many(server: str) -> None:
-    places = Place.objects.filter(isolation=TenantIsolation.SCHEMA, database=server)
-    found = places.exclude(state=PlaceState.GONE).count()
-    if found >= conf.SCHEMA_LIMIT:
+def _refuse_too_many(server: str, uid: UUID | None) -> None:
+    found = number_of_schemas(server)
+    if found >= conf.SCHEMA_LIMIT and (uid is None or not Place.objects.filter(pk=uid).exists()):
         raise TenantkitError(
             f"There are {found} schemas of tenants on {server or 'the main server'}, as many as TENANTKIT_SCHEMA_LIMIT "
-            "allows. Give the next tenants databases, or raise it: see the guide of isolations for what it costs."
+            "allows. Put the next tenants on another server of TENANTKIT_SERVERS, or give them databases, or raise it: "
+            "see the guide of isolations for what it costs."
         )
 
 
 def _make(connection: Any, place: Place, ready: bool, *, is_new: bool = False) -> Place:
-    """Make a home and note it, all in one message, or else by migrations. Of one that `is_new` nothing can be there."""
-    if place.isolation == TenantIsolation.DATABASE:
-        return _make_database(place, ready)
-    schema = schema_name(place.uid)
+    """Make a home and note it, in the main database all in one message, or else by migrations. Of one that `is_new`
+    nothing can be there."""
+    if place.isolation == TenantIsolation.DATABASE or place.database:
+        return _make_elsewhere(place, ready)
+    schema, began = schema_name(place.uid), time.monotonic()
     place.state = PlaceState.READY if ready else PlaceState.MAKING
     try:
         made = finished(connection)
-        if made.snapshot is None or (not is_new and _is_begun(connection, schema)):
-            _migrate(connection, place, schema)
+        if made.snapshot is None or (not is_new and has_schema(connection, schema)):
+            names = migrate_schema(connection, schema)
+            _fill(connection, schema)
+            note(place, names, began)
         else:
             table = connection.ops.quote_name(Place._meta.db_table)
             noted, timed = sql.made(table, place, made.digest)
             with connection.cursor() as cursor:
                 cursor.execute(f"{noted};\n{made.snapshot.script(schema)}\n{fill(schema)};\n{timed}")
     except Exception as error:
-        _note_failure(place, error)
+        note_failure(place, error)
         raise
     return Place.objects.get(pk=place.uid)
 
 
-def _is_begun(connection: Any, schema: str) -> bool:
+def _fill(connection: Any, schema: str) -> None:
+    """Bring the rows of nobody."""
     with connection.cursor() as cursor:
-        cursor.execute(FIND_HOME, [quoted(schema), quoted(schema)])
-        return bool(cursor.fetchone()[0])
+        cursor.execute(fill(schema))
 
 
-def _make_database(place: Place, ready: bool) -> Place:
-    """Make a database. It is noted before there is one: CREATE DATABASE is no part of a transaction, and a process
-    may be killed right after."""
+def _make_elsewhere(place: Place, ready: bool) -> Place:
+    """Make a database, or a schema in a shard. It is noted before there is one: what happens there is no part of a
+    transaction here, and a process may be killed right after."""
     wanted = {"isolation": place.isolation, "database": place.database}
     place, _ = Place.objects.get_or_create(pk=place.uid, defaults=wanted)
     began = time.monotonic()
     try:
-        make_database(place.uid, place.database)
+        if place.isolation == TenantIsolation.DATABASE:
+            make_database(place.uid, place.database)
+            names = databases.applied_in(place.uid, place.database)
+        else:
+            with schemas_on(place.database) as connection:
+                names = make_schema(connection, schema_name(place.uid))
+                _fill(connection, schema_name(place.uid))
     except Exception as error:
-        _note_failure(place, error)
+        note_failure(place, error)
         raise
     place.state = PlaceState.READY if ready else PlaceState.MAKING
-    _note(place, databases.applied_in(place.uid, place.database), began)
+    note(place, names, began)
     return Place.objects.get(pk=place.uid)
-
-
-def _migrate(connection: Any, place: Place, schema: str) -> None:
-    began = time.monotonic()
-    homes.migrate_home(connection, schema)
-    sign_home(connection, schema)
-    with connection.cursor() as cursor:
-        cursor.execute(fill(schema))
-    _note(place, homes.applied_in(connection, schema), began)
-
-
-def _note(place: Place, names: list[str], began: float) -> None:
-    digest = homes.digest_of(names)
-    MigrationState.objects.get_or_create(digest=digest, defaults={"names": names})
-    seconds = round(time.monotonic() - began, 3)
-    noted = {
-        "state": place.state,
-        "migrations": digest,
-        "seconds": seconds,
-        "attempts": place.attempts + 1,
-        "error": "",
-    }
-    Place.objects.update_or_create(
-        pk=place.uid,
-        defaults=noted,
-        create_defaults={**noted, "isolation": place.isolation, "database": place.database},
-    )
-
-
-def _note_failure(place: Place, error: Exception) -> None:
-    with suppress(Error):  # where the database is out of reach, that is what is raised
-        place.state, place.attempts = PlaceState.MAKING, place.attempts + 1
-        place.error = f"{type(error).__name__}: {error}"
-        place.save()
 
 
 def take_place(isolation: str, server: str = "", uid: UUID | None = None) -> UUID | None:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connections, router
+from django.db import Error, connections, router
 
 from ..conf import conf
 from ..context import unscoped
-from ..exceptions import JobFailed
+from ..exceptions import JobFailed, TenantkitError
 from ..models import Job, JobState, Place, PlaceState
 from .leaving import drop_if_over, left_places
 from .limits import apply_limits
@@ -24,8 +24,8 @@ Progress = Callable[[int, int, str], None]
 @dataclass
 class Filled:
     """What was done: tenants that waited for a place, places that were made, places that were dropped; what
-    failed, jobs by slug and places that were to be dropped, with what was said; and tenants whose databases got the
-    connection limit of their plan."""
+    failed, jobs by slug, places that were to be dropped and places on other servers, with what was said; and tenants
+    whose databases got the connection limit of their plan."""
 
     tenants: list[str] = field(default_factory=list)
     places: list[Place] = field(default_factory=list)
@@ -34,14 +34,15 @@ class Filled:
     limited: list[str] = field(default_factory=list)
 
 
-def wanted() -> list[str]:
-    """The isolation of each place that is missing from the pool."""
-    ready = Place.objects.filter(state=PlaceState.READY, database="")
-    return [
-        isolation
-        for isolation, number in conf.WARM_POOL.items()
-        for _ in range(number - ready.filter(isolation=isolation).count())
-    ]
+def wanted() -> list[tuple[str, str]]:
+    """The isolation and the server of each place that is missing from the pool."""
+    ready = Place.objects.filter(state=PlaceState.READY)
+    found = []
+    for where, number in conf.WARM_POOL.items():
+        isolation, _, server = where.partition("@")
+        missing = number - ready.filter(isolation=isolation, database=server).count()
+        found += [(isolation, server)] * missing
+    return found
 
 
 def waiting() -> list[Job]:
@@ -63,8 +64,13 @@ def fill_pool(progress: Progress | None = None) -> Filled:
     missing = wanted()
     connection: Any = connections[router.db_for_write(Place)]
     with connection.as_system():  # one login for all of them
-        for number, isolation in enumerate(missing, 1):
-            done.places.append(make_place(isolation))
+        for number, (isolation, server) in enumerate(missing, 1):
+            try:
+                done.places.append(make_place(isolation, server))
+            except (Error, TenantkitError) as error:
+                if not server:
+                    raise
+                done.failed[f"{isolation}@{server}"] = str(error)  # the other servers' are made all the same
             if progress is not None:
                 progress(number, len(missing), isolation)
     done.limited = apply_limits()

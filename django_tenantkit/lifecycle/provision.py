@@ -206,10 +206,10 @@ def _clean_isolation(isolation: str | None) -> str:
 def _clean_server(name: str, isolation: str) -> str:
     if name and name not in conf.SERVERS:
         raise ProvisioningRefused(f"TENANTKIT_SERVERS has no entry {name!r}. Leave it out for the main database's.")
-    if name and isolation != TenantIsolation.DATABASE:
+    if name and isolation == TenantIsolation.ROW:
         raise ProvisioningRefused(
-            f"On the server {name!r} tenants live in databases of their own only, and this one has the isolation "
-            f'{isolation!r}. Give it "database", or leave the server out.'
+            f"On the server {name!r} tenants have schemas or databases: row tenants share the tables of the main "
+            'database, which unscoped code reaches. Give it "schema" or "database", or leave the server out.'
         )
     return name
 

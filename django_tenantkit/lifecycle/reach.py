@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import OperationalError, connections, router
+from django.db import connections, router
 
 from ..conf import conf
 from ..context import tenant_context
-from ..isolation.entries import allows_databases, database_alias
+from ..isolation.entries import allows_databases, database_alias, shard_alias, shard_uid
 from ..isolation.schema import left_name, schema_name
-from ..models import Job
+from ..models import Job, Place, PlaceState
 from ..sql import erasing as sql
 from ..sql.homes import quoted
 
@@ -69,14 +69,14 @@ def main_alias() -> str:
 
 
 def shared_tables() -> Iterator[Tables]:
-    """The tables that tenants share: those of the main database, and of each server on which there are some."""
+    """The tables that tenants share: those of the main database, and of each shard."""
     main = main_alias()
     is_postgresql = connections[main].vendor == "postgresql"
     schema = (conf.ROW_SCHEMA or "public") if is_postgresql else ""
     yield Tables(main, schema, is_shared=True)
     if is_postgresql:
-        for server in servers():
-            yield Tables(server, schema, is_shared=True)
+        for alias in shards():
+            yield Tables(alias, schema, is_shared=True)
 
 
 def own_tables(uid: UUID) -> Iterator[Tables]:
@@ -84,7 +84,7 @@ def own_tables(uid: UUID) -> Iterator[Tables]:
     main = main_alias()
     if connections[main].vendor != "postgresql":
         return
-    for alias in (main, *servers()):
+    for alias in (main, *shards()):
         with Tables(alias, "public", is_shared=True).cursor() as cursor:
             cursor.execute(sql.SCHEMAS, [[schema_name(uid), left_name(uid)]])
             found = [name for (name,) in cursor.fetchall()]
@@ -102,24 +102,23 @@ def is_home_schema(name: str) -> bool:
 def database_aliases(uid: UUID) -> Iterator[str]:
     """The aliases of the databases of that uid that are there, on whatever server."""
     for server in ("", *conf.SERVERS):
-        alias = database_alias(uid, server)
-        connection: Any = connections[alias]
-        name = connection.settings_dict["NAME"]
-        with connection._nodb_cursor() as cursor:
-            cursor.execute(sql.DATABASE, [name])
-            if cursor.fetchone() is not None:
-                yield alias
+        if is_database(alias := database_alias(uid, server)):
+            yield alias
 
 
-def servers() -> Iterator[str]:
-    """The servers of TENANTKIT_SERVERS that have a database of many tenants. Raises what keeps one from answering:
-    nobody can say then what is in it."""
+def shards() -> Iterator[str]:
+    """The aliases of the shards that are there. Raises what keeps a server from answering: nobody can say then what is
+    in its."""
     for server in conf.SERVERS:
-        with tenant_context(None):
-            try:
-                connections[server].ensure_connection()
-            except OperationalError as error:
-                if "does not exist" not in str(error):
-                    raise
-                continue
-        yield server
+        if is_database(alias := shard_alias(server)):
+            yield alias
+        elif Place.objects.filter(pk=shard_uid(server)).exclude(state=PlaceState.MAKING).exists():
+            connections[alias].ensure_connection()  # which raises
+
+
+def is_database(alias: str) -> bool:
+    """Whether the database of an alias is on its server."""
+    connection: Any = connections[alias]
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(sql.DATABASE, [connection.settings_dict["NAME"]])
+        return cursor.fetchone() is not None

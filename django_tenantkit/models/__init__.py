@@ -5,11 +5,12 @@ from .base import TenantModel
 from .domain import AbstractDomain, Domain
 from .jobs import ENDED, Job, JobState
 from .membership import Membership
-from .places import MigrationState, Place, PlaceState
+from .places import SHARD, MigrationState, Place, PlaceState
 from .tenant import AbstractTenant, Tenant, TenantIsolation, TenantStatus, get_domain_model, get_tenant_model
 
 __all__ = [
     "ENDED",
+    "SHARD",
     "AbstractDomain",
     "AbstractTenant",
     "Domain",

@@ -9,6 +9,9 @@ from django.db import models
 
 from ..fields import uuid7
 
+#: The isolation of the place of a shard, which no tenant takes: see `lifecycle/shards.py`.
+SHARD = "shard"
+
 
 class PlaceState(models.TextChoices):
     """Where a place stands. A place that was taken is never ready again."""
@@ -22,7 +25,8 @@ class PlaceState(models.TextChoices):
 
 class Place(models.Model):
     """A schema or a database for one tenant, whose uid is this one's. The name of the schema or database follows
-    from it, see `isolation/`. `database` is where: a name in TENANTKIT_SERVERS, or empty.
+    from it, see `isolation/`. `database` is where: a name in TENANTKIT_SERVERS, or empty. With the isolation `SHARD`
+    it is the database of many tenants' schemas there.
 
     `left_by` is the uid of a tenant that left it, and has another home by now: the place's own is a new one then.
 

@@ -5,18 +5,22 @@ All run with `search_path = pg_catalog`, like those in `sql/audit.py`. Names com
 
 from __future__ import annotations
 
-#: Places, schema tenants and schemas that are named like homes, put together by the schema's name: what is missing
-#: is NULL. `open`: everybody may use the schema; `usable`: the application may.
+#: Places and schema tenants on a server, put together by the name of the schema: what is missing is NULL. Asked of
+#: the main database.
 HOMES = """
-SELECT schema, place.state, tenant.key, tenant.slug, home.open, home.usable, home.schema IS NOT NULL AS found
+SELECT schema, place.state, tenant.key, tenant.slug
 FROM (SELECT 't_' || replace(uid::text, '-', '') AS schema, state FROM {place}
-      WHERE isolation = 'schema' AND database = '' AND state <> 'gone') AS place
+      WHERE isolation = 'schema' AND database = %(server)s AND state <> 'gone') AS place
 FULL JOIN (SELECT 't_' || replace(uid::text, '-', '') AS schema, {key}::text AS key, slug FROM {tenant}
-           WHERE isolation = 'schema' AND database = '' AND erased_at IS NULL) AS tenant USING (schema)
-FULL JOIN (SELECT nspname::text AS schema, has_schema_privilege(%(application)s, oid, 'USAGE') AS usable,
-                  EXISTS (SELECT FROM aclexplode(nspacl) AS acl WHERE acl.grantee = 0) AS open
-           FROM pg_namespace WHERE nspname ~ '^t_[0-9a-f]{{32}}$') AS home USING (schema)
-ORDER BY schema
+           WHERE isolation = 'schema' AND database = %(server)s AND erased_at IS NULL) AS tenant USING (schema)
+"""
+
+#: The schemas of a database that are named like homes. `open`: everybody may use the schema; `usable`: the application
+#: may.
+SCHEMAS = """
+SELECT nspname::text AS schema, EXISTS (SELECT FROM aclexplode(nspacl) AS acl WHERE acl.grantee = 0) AS open,
+    has_schema_privilege(%(application)s, oid, 'USAGE') AS usable
+FROM pg_namespace WHERE nspname ~ '^t_[0-9a-f]{32}$'
 """
 
 #: The relations of the schema of row tenants and of all homes: digests of their columns, guard, constraints, indexes,
@@ -99,11 +103,12 @@ WHERE to_jsonb(tenant) ->> 'status' IN ('suspended', 'maintenance', 'erasing') O
 OPEN_JOBS = "EXISTS (SELECT FROM {table} WHERE tenant_id = tenant.{key} AND state NOT IN ('done', 'given up'))"
 LEFT_PLACES = "EXISTS (SELECT FROM {table} WHERE left_by::text = to_jsonb(tenant) ->> 'uid' AND state = 'leaving')"
 
-#: The same for databases: places and tenants that have one on the main server, put together by the uid in hexadecimal.
+#: The same for databases on all servers, put together by the uid in hexadecimal; shards too, which no tenant has.
 DATABASES = """
-SELECT uid, place.state, place.migrations, tenant.key, tenant.slug, coalesce(place.server, tenant.server) AS server
-FROM (SELECT replace(uid::text, '-', '') AS uid, state, migrations, database AS server
-      FROM {place} WHERE isolation = 'database') AS place
+SELECT uid, place.state, place.migrations, tenant.key, tenant.slug, coalesce(place.server, tenant.server) AS server,
+    coalesce(place.isolation, 'database') = 'shard' AS is_shard
+FROM (SELECT replace(uid::text, '-', '') AS uid, state, migrations, database AS server, isolation
+      FROM {place} WHERE isolation IN ('database', 'shard')) AS place
 FULL JOIN (SELECT replace(uid::text, '-', '') AS uid, {key}::text AS key, slug, database AS server FROM {tenant}
            WHERE isolation = 'database' AND erased_at IS NULL) AS tenant USING (uid)
 ORDER BY uid

@@ -22,7 +22,7 @@ PLACES = "django_tenantkit_place"
 RECORDS = frozenset((PLACES, "django_tenantkit_migrationstate"))
 
 #: Places whose tenants were emptied out wait for new ones.
-FREE = f"UPDATE {PLACES} SET state = 'ready', taken_at = NULL WHERE state = 'taken'"
+FREE = f"UPDATE {PLACES} SET state = 'ready', taken_at = NULL WHERE state = 'taken' AND isolation <> 'shard'"
 
 #: Of given tables those in homes of schema tenants in which anything was ever stored, by full name. TRUNCATE takes
 #: all tables that refer to each other together.

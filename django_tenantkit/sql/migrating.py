@@ -18,7 +18,7 @@ from .session import literal
 SURVEY = """
 SELECT found.migrations, state.names, found.places, found.tenants
 FROM (
-    SELECT migrations, count(*) AS places, count(*) FILTER (WHERE state = 'taken') AS tenants
+    SELECT migrations, count(*) AS places, count(*) FILTER (WHERE state = 'taken' AND isolation <> 'shard') AS tenants
     FROM django_tenantkit_place
     WHERE state IN ('ready', 'taken') AND (%(uids)s::uuid[] IS NULL OR uid = ANY (%(uids)s::uuid[]))
     GROUP BY migrations

@@ -28,7 +28,7 @@ def prepare() -> None:
     with connection.as_system(), connection.cursor() as cursor:
         for model in (ContentType, Plan, Region, get_user_model()):
             cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), 1000000)", [model._meta.db_table])
-    with unscoped(reason="test"):
+    with unscoped(reason="test", rows_only=True):
         ContentType.objects.all().delete()
     for model in reversed(apps.get_models()):
         ContentType.objects.get_for_model(model, for_concrete_model=False)

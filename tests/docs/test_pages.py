@@ -88,8 +88,9 @@ def test_it_goes_as_the_guide_says_on_sqlite_too(project: Project) -> None:
 
 
 @pytest.mark.skipif(not embedded.INSTALLED, reason="schemas are PostgreSQL's")
-def test_migrating_tenants_goes_as_the_guide_says(project_with_postgresql: Project) -> None:
-    assert failure(project_with_postgresql, blocks_of(ROOT / "docs" / "howto" / "migrating.md")) == ""
+@pytest.mark.parametrize("name", ["migrating", "moving", "shards"])
+def test_homes_go_as_the_guides_say(project_with_postgresql: Project, name: str) -> None:
+    assert failure(project_with_postgresql, blocks_of(ROOT / "docs" / "howto" / f"{name}.md")) == ""
 
 
 OPERATING = ("maintenance", "erasing", "runbook")

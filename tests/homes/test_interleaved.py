@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django_tenantkit import tenant_context
 from django_tenantkit.testing.tenants import make_tenant
 from tests.aio import in_this_thread
-from tests.databases import ISOLATION, WITH_DATABASES
+from tests.databases import ISOLATION, WITH_DATABASES, WITH_SHARDS
 from tests.requests.conftest import AsyncHostClient
 from tests.testapp.models import Customer
 
@@ -26,13 +26,16 @@ pytestmark = [
 KINDS = {"acme": "schema", "globex": "row", "initech": "schema", "umbrella": "row"}
 if ISOLATION in WITH_DATABASES:
     KINDS = {"hooli": "database", **KINDS, "pied": "database"}
+if ISOLATION in WITH_SHARDS:
+    KINDS = {"hooli": "schema@two", **KINDS, "pied": "schema@two"}
 
 
 @pytest.fixture
 def tenants(settings: Any) -> dict[str, Any]:
     """Two of each kind; the first one has one customer, the second two, and so on."""
     settings.ROOT_URLCONF = "tests.requests.urls"
-    found = {slug: make_tenant(slug, isolation=kind) for slug, kind in KINDS.items()}
+    places = {slug: kind.partition("@") for slug, kind in KINDS.items()}
+    found = {slug: make_tenant(slug, isolation=kind, database=server) for slug, (kind, _, server) in places.items()}
     for number, tenant in enumerate(found.values(), 1):
         with tenant_context(tenant):
             Customer.objects.bulk_create(Customer(name=f"{tenant.slug} {n}") for n in range(number))

@@ -137,12 +137,11 @@ class TestSigningUp:
         with pytest.raises(ProvisioningRefused, match="TENANTKIT_SERVERS has no entry 'mars'"):
             provision("acme", isolation="schema", database="mars")
 
-    @pytest.mark.parametrize("isolation", ["row", "schema"])
-    def test_on_another_server_there_are_databases_only(self, settings, isolation):
+    def test_on_another_server_there_are_no_row_tenants(self, settings):
         settings.TENANTKIT_SERVERS = {"eu": {}}
         settings.TENANTKIT_ISOLATIONS = ["row", "schema", "database"]
-        with pytest.raises(ProvisioningRefused, match="in databases of their own only"):
-            provision("acme", isolation=isolation, database="eu")
+        with pytest.raises(ProvisioningRefused, match="row tenants share the tables of the main database"):
+            provision("acme", isolation="row", database="eu")
 
 
 class TestPlacement:
@@ -152,11 +151,22 @@ class TestPlacement:
         settings.TENANTKIT_SERVERS = {"eu": {}, "us": {}}
         for slug, server in (("one", ""), ("two", "eu")):
             operated(Tenant.objects.create, slug=slug, isolation="database", database=server)
-        assert [placement.fewest_tenants(isolation, "") for isolation in ("database", "schema")] == ["us", ""]
+        assert [placement.fewest_tenants(isolation, "") for isolation in ("database", "row")] == ["us", ""]
+
+    def test_a_server_without_room_for_a_schema_is_passed_over(self, settings):
+        settings.TENANTKIT_SERVERS = {"eu": {}, "us": {}}
+        settings.TENANTKIT_SCHEMA_LIMIT = 1
+        operated(Tenant.objects.create, slug="one", isolation="schema", database="us")
+        with patch.object(placement, "number_of_schemas", {"": 1, "eu": 1, "us": 0}.get):
+            with patch.object(placement, "has_ready_place", lambda isolation, server: False):
+                assert placement.fewest_tenants("schema", "") == "us"
+            with patch.object(placement, "has_ready_place", lambda isolation, server: server == "eu"):
+                assert placement.fewest_tenants("schema", "") == "eu"
 
     def test_by_plan(self, settings):
         settings.TENANTKIT_PLACEMENT_PLANS = {"gold": "eu"}
         assert [placement.by_plan("database", plan) for plan in ("gold", "free")] == ["eu", ""]
+        assert placement.by_plan("schema", "gold") == "eu"
         assert placement.by_plan("row", "gold") == ""
 
     def test_the_policy_of_the_settings_is_asked(self, settings):

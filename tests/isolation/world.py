@@ -50,13 +50,14 @@ TENANT_MODELS: list[type[models.Model]] = [
 
 
 #: The isolations of the two tenants, by that of the run: in a mixed one acme is in the tables that row tenants share.
-#: In the last one they differ from test to test, so that one process has all three by turns.
+#: In the last two they differ from test to test, so that one process has all of these by turns.
 KINDS = {
     "row": [("row", "row")],
     "schema": [("schema", "schema")],
     "database": [("database", "database")],
     "mixed": [("row", "schema")],
     "mixed-database": [("row", "database")],
+    "shard": [("schema@two", "schema@two"), ("schema", "schema@two"), ("schema@two", "row")],
     "all": list(permutations(("row", "schema", "database"), 2)),
 }
 
@@ -77,7 +78,7 @@ class World:
 
     def __init__(self, kinds: tuple[str, str] | None = None) -> None:
         self.acme, self.globex = (
-            tenants.make_tenant(slug, isolation=kind)
+            tenants.make_tenant(slug, isolation=kind.partition("@")[0], database=kind.partition("@")[2])
             for slug, kind in zip(("acme", "globex"), kinds or kinds_of_test(), strict=True)
         )
         self.plan = Plan.objects.create(name="basic")

@@ -36,9 +36,7 @@ def main() -> None:
     call_command("migrate", verbosity=0)
     found: dict[str, Any] = {"main": where()}
     found["made"] = told("create_tenant", "initech", "--isolation", "database", "--database", "eu")
-    found["refused"] = [
-        told("create_tenant", "x", "--isolation", isolation, "--database", "eu") for isolation in ("row", "schema")
-    ]
+    found["refused"] = told("create_tenant", "x", "--isolation", "row", "--database", "eu")
     initech = Tenant.objects.get(slug="initech")
     plan = Plan.objects.create(name="gold")
     with tenant_context(initech):

@@ -1,5 +1,6 @@
-"""`python -m tests.moving.killable SLUG TO COUNT WHEN`: moves the tenant and kills itself at the statement of that
-number: before it is sent, while it runs, or after it. With 0 it lives, and prints how many statements each step took.
+"""`python -m tests.moving.killable SLUG TO COUNT WHEN [online] [SERVER]`: moves the tenant and kills itself at the
+statement of that number: before it is sent, while it runs, or after it. With 0 it lives, and prints how many statements
+each step took.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def counting(at: int, when: str) -> None:
     psycopg.Cursor.execute = execute  # type: ignore[method-assign]
 
 
-def main(slug: str, to: str, at: str, when: str, online: str = "") -> None:
+def main(slug: str, to: str, at: str, when: str, online: str = "", server: str = "") -> None:
     django.setup()
     from django_tenantkit.lifecycle.move.run import move
     from django_tenantkit.models import Tenant
@@ -51,7 +52,7 @@ def main(slug: str, to: str, at: str, when: str, online: str = "") -> None:
     def told(done: int, of: int, name: str) -> None:
         print(name, COUNT, flush=True)
 
-    move(tenant, to, remap=True, online=bool(online), progress=told)
+    move(tenant, to, server, remap=True, online=bool(online), progress=told)
 
 
 if __name__ == "__main__":

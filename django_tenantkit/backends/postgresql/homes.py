@@ -159,8 +159,7 @@ class HomesMixin(_Wrapper):
                 connection = super().get_new_connection(conn_params)
         except psycopg.OperationalError as error:
             raise self._unreachable(error) from error
-        if uid:
-            self._check_place(connection, uid)
+        self._check_place(connection, uid)
         budget.count(connection)
         return connection
 

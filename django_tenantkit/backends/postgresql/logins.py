@@ -70,7 +70,7 @@ class LoginsMixin(_Wrapper):
     def in_home(self, schema: str) -> Iterator[None]:
         """The system's login at work in a tenant's schema: what is made is made there, and names of tables are
         looked for there first. Inside `as_system()`, and outside of transactions."""
-        with self.as_system(), at_work_in(schema):
+        with self.as_system(), at_work_in(schema, self.alias if HOME_OF in self.settings_dict else ""):
             self.migrating = schema
             self._set_path(schema, "public")
             try:
@@ -170,7 +170,7 @@ class LoginsMixin(_Wrapper):
         if self.login != SYSTEM:
             params["cursor_factory"] = session_cursor(
                 params["cursor_factory"],
-                Session(roles_of(found), conf.ROW_SCHEMA or "", self.alias if found.get(HOME_OF) else ""),
+                Session(roles_of(found), conf.ROW_SCHEMA or "", self.alias if HOME_OF in found else ""),
             )
         return params
 

@@ -53,7 +53,7 @@ Secret = str | list[str] | None
 
 class Session:
     """What the statements of one connection say of their context. Made when it is opened, with the roles and
-    the schema of row tenants that the settings name then; `database` is its alias if one tenant has it alone."""
+    the schema of row tenants that the settings name then; `database` is its alias if it is not the main one."""
 
     def __init__(self, roles: Roles, row_schema: str = "", database: str = "") -> None:
         self.roles = roles
@@ -92,13 +92,19 @@ class Session:
         return prefix
 
     def _schema(self, scope: Scope) -> str:
-        """Where the scope's tables are: no tenant and unscoped code have those of row tenants."""
+        """Where the scope's tables are: no tenant and unscoped code have those of row tenants, and so has whoever
+        looks for shared rows in another database than the tenant's."""
         home = scope.home
-        return home.schema if home is not None and home.schema else self.row_schema
+        return home.schema if home is not None and home.schema and self._is_at(home) else self.row_schema
+
+    def _is_at(self, home: Any) -> bool:
+        return bool(home.database == self.database)
 
     def _home(self, scope: Scope) -> str:
-        """What tables without a tenant's column ask for: row tenants, who would share them, have none."""
-        shares = scope.key is not None and (scope.home is None or scope.home.shared)
+        """What tables without a tenant's column ask for: row tenants, who would share them, have none; nor has
+        whoever lives in another database."""
+        home = scope.home
+        shares = scope.key is not None and (home is None or home.shared or not self._is_at(home))
         return "" if shares or not self.row_schema else self._schema(scope)
 
     def _pairs(self, scope: Scope, acts: bool, actor: Actor, secret: Secret) -> list[tuple[str, str]]:

@@ -52,7 +52,7 @@ class DatabaseUnclaimed(Check):
 
     def find(self, evidence: Evidence) -> Iterator[Finding]:
         for row in evidence.homes.databases:
-            if row.state == "taken" and row.slug is None:
+            if row.state == "taken" and row.slug is None and not row.is_shard:
                 yield self.found(
                     row.uid,
                     f"The place {row.uid} with its database was taken, and there is no tenant that has it.",

@@ -26,10 +26,11 @@ Named = tuple[str, str]
 
 
 class MainDatabase:
-    """What of the main database those of tenants are compared with. `reader` reads it."""
+    """What of the main database those of tenants are compared with, given the evidence of it."""
 
-    def __init__(self, reader: Reader) -> None:
-        self.reader = reader
+    def __init__(self, evidence: Any) -> None:
+        self.evidence = evidence
+        self.reader: Reader = evidence.reader
         self.shared = {model._meta.db_table: model for model in shared_models()}
 
     @cached_property
@@ -40,7 +41,7 @@ class MainDatabase:
 
 class TenantDatabase:
     """One tenant's database: its place's uid and record of migrations, its tenant's key and slug (None where it is
-    free), and the main one."""
+    free, and for a shard), and the main one."""
 
     def __init__(self, row: Any, main: MainDatabase) -> None:
         self.uid = UUID(row.uid)
@@ -48,11 +49,14 @@ class TenantDatabase:
         self.migrations: str = row.migrations or ""
         self.key: str | None = row.key
         self.slug: str | None = row.slug
+        self.is_shard: bool = row.is_shard
         self.main = main
 
     @property
     def whose(self) -> str:
         """Whose it is, in words."""
+        if self.is_shard:
+            return f"the shard {self.server}"
         return f"the tenant {self.slug}" if self.slug is not None else f"the place {self.uid.hex}, which waits for one"
 
     def mark(self, reader: Reader) -> str | None:

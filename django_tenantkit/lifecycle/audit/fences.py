@@ -31,6 +31,8 @@ class FenceLeft(Check):
 
 
 def _explained(evidence: Evidence) -> set[str]:
+    if evidence.database is not None:  # jobs and places are in the main database
+        evidence = evidence.database.main.evidence
     tenants = evidence.homes.tenants
     if tenants is None:
         return set()

@@ -42,6 +42,12 @@ class Home(NamedTuple):
         return f"the tenant {self.slug}" if self.slug is not None else f"a place that is {self.state or 'unknown'}"
 
 
+def _put_together(schema: str, known: Any, there: Any) -> Home:
+    state, key, slug = (None, None, None) if known is None else (known.state, known.key, known.slug)
+    is_open, usable = (None, None) if there is None else (there.open, there.usable)
+    return Home(schema, state, key, slug, is_open, usable, there is not None)
+
+
 class Homes:
     """The homes of one audit, given its `Evidence`. None where no place could be, or the models have no tenants."""
 
@@ -52,13 +58,26 @@ class Homes:
     @cached_property
     def all(self) -> list[Home]:
         """What places, tenants and schemas say of homes, put together."""
-        if not self.row_schema or self.tenants is None or _PLACES not in self.evidence.oids:
+        main = self._main
+        if not self.row_schema or main.homes.tenants is None or _PLACES not in main.oids:
             return []
-        table, key = self.tenants
-        statement = sql.HOMES.format(place=self.evidence.paths[_PLACES], tenant=table, key=key)
+        table, key = main.homes.tenants
+        statement = sql.HOMES.format(place=main.paths[_PLACES], tenant=table, key=key)
+        known = {row.schema: row for row in main.reader.rows(statement, {"server": self.server})}
         application = {"application": self.evidence.roles.application}
-        found = [Home(*row) for row in self.evidence.reader.rows(statement, application)]
-        return [home for home in found if home.schema != schema_name(REFERENCE)]
+        there = {row.schema: row for row in self.evidence.reader.rows(sql.SCHEMAS, application)}
+        there.pop(schema_name(REFERENCE), None)
+        return [_put_together(name, known.get(name), there.get(name)) for name in sorted({*known, *there})]
+
+    @property
+    def server(self) -> str:
+        """Where these homes are."""
+        return "" if self.evidence.database is None else str(self.evidence.database.server)
+
+    @property
+    def _main(self) -> Any:
+        """The evidence of the main database, which knows places and tenants."""
+        return self.evidence if self.evidence.database is None else self.evidence.database.main.evidence
 
     @cached_property
     def databases(self) -> list[Any]:
@@ -138,8 +157,8 @@ class Homes:
 
     def left_behind(self) -> list[str]:
         """The tables that row tenants share with rows of others."""
-        if self.tenants is None or not (self.all or self.databases):
-            return []
+        if self.tenants is None or self.evidence.database is not None or not (self.all or self.databases):
+            return []  # beside the main database see `databases.DatabaseRows`
         tenants, key = self.tenants
         jobs = self.evidence.paths.get('"django_tenantkit_job"')
         is_moving = "false" if jobs is None else sql.OPEN_JOBS.format(table=jobs, key=key)

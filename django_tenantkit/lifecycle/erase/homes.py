@@ -15,7 +15,7 @@ from ...conf import conf
 from ...context import tenant_context
 from ...exceptions import HomeMissing
 from ...isolation import Home
-from ...isolation.entries import allows_databases
+from ...isolation.entries import allows_databases, server_of
 from ...models import Place, PlaceState
 from ...sql.fence import OPEN
 from ...sql.homes import drop_schema
@@ -23,12 +23,13 @@ from .. import databases
 from ..alone import alone
 from ..fence import fence, set_fence
 from ..leaving import drop_at_once, return_place
-from ..reach import is_home_schema, main_alias, own_tables, servers
+from ..reach import is_home_schema, main_alias, own_tables, shards
 
 
 def homes_of(tenant: Any) -> list[str]:
     """The tenant's schemas and databases that are there, in words."""
-    found = [f"schema {one.schema} on {one.alias}" for one in own_tables(tenant.uid) if is_home_schema(one.schema)]
+    schemas = [one for one in own_tables(tenant.uid) if is_home_schema(one.schema)]
+    found = [f"schema {one.schema} on {server_of(one.alias) or main_alias()}" for one in schemas]
     return found + [f"database on {server or main_alias()}" for server in _servers_with_database(tenant)]
 
 
@@ -57,7 +58,7 @@ def lift_fences(tenant: Any, since: datetime) -> None:
     work, as it did at `since`: each looks it up anew after TENANTKIT_LOOKUP_SECONDS. Fences would add up otherwise."""
     if _has_fences():
         time.sleep(max(0.0, conf.LOOKUP_SECONDS - (timezone.now() - since).total_seconds()))
-        for home in (None, *(Home(database=server, shared=True) for server in servers())):
+        for home in (None, *(Home(database=alias, shared=True) for alias in shards())):
             set_fence(tenant, OPEN, home)
 
 

@@ -19,7 +19,7 @@ from ...models import Job, Place, PlaceState, get_tenant_model
 from ...sql import erasing as sql
 from ...sql.homes import quoted
 from ..contents import contents
-from ..reach import Tables, main_alias, servers
+from ..reach import Tables, main_alias, shards
 from ..stores import stores
 from .homes import homes_of, left_homes_of
 from .keeping import is_kept, keeps_rows
@@ -105,7 +105,7 @@ def _escaped(name: str) -> str:
 def _databases(found: Found) -> Iterator[str]:
     """The aliases of all databases in which tenants are."""
     yield main_alias()
-    yield from servers()
+    yield from shards()
     if not allows_databases():
         return
     for place in Place.objects.filter(isolation="database", state=PlaceState.TAKEN):

@@ -28,10 +28,11 @@ class StateMoved(Exception):
 
 class Home:
     """A home at work: the connection to it, which is the system's, its schema, its place and its tenant, if it
-    has one."""
+    has one. In another database than the main one, where places are, its place is noted when all is done."""
 
-    def __init__(self, connection: Any, schema: str, uid: UUID, tenant: Any = None) -> None:
+    def __init__(self, connection: Any, schema: str, uid: UUID, tenant: Any = None, *, is_main: bool = True) -> None:
         self.connection = connection
+        self.is_main = is_main
         self.schema = schema
         self.uid = uid
         self.tenant = tenant
@@ -40,6 +41,10 @@ class Home:
     def name(self) -> str:
         """What messages call it."""
         return self.tenant.slug if self.tenant is not None else f"ready place {self.uid}"
+
+    def stamps(self, digest: str) -> list[str]:
+        """The statements that note the state of its place, where it is in that database."""
+        return [sql.stamp(self.uid, digest)] if self.is_main else []
 
     def missing(self) -> HomeMissing:
         """The error where there is no such schema."""
@@ -135,7 +140,7 @@ def finish(home: Home, plan: Plan, *, again: bool = False) -> bool:
 
 
 def _keep(home: Home, step: Step) -> None:
-    statements = sql.record(home.schema, step.names, backwards=step.backwards), sql.stamp(home.uid, step.noted)
+    statements = [sql.record(home.schema, step.names, backwards=step.backwards), *home.stamps(step.noted)]
     with home.connection.cursor() as cursor:
         cursor.execute(sql.message(statements))
 

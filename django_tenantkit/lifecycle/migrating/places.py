@@ -9,9 +9,10 @@ from typing import Any
 from django.db import connections
 
 from ...exceptions import TenantkitError
-from ...isolation.entries import database_alias
+from ...isolation.entries import database_alias, shard_alias
 from ...isolation.schema import schema_name
 from ...models import Place, TenantIsolation
+from ..alone import alone
 from ..databases import applied_in, migrate_database
 from .homely import Home
 from .plans import Wanted, targets_of
@@ -47,8 +48,14 @@ def guard_database(place: Place) -> list[str]:
 
 @contextmanager
 def reach(place: Place, tenant: Any) -> Iterator[Home]:
-    """The home of a place, with this thread's connection to it. Raises `TenantkitError` for an isolation whose homes
-    cannot be migrated."""
-    if place.isolation != TenantIsolation.SCHEMA or place.database:
+    """The home of a place, with this thread's connection to the database that it is in. Raises `TenantkitError` for an
+    isolation whose homes cannot be migrated."""
+    if place.isolation != TenantIsolation.SCHEMA:
         raise TenantkitError(f"Places of the isolation {place.isolation!r} cannot be migrated.")
-    yield Home(main_connection(), schema_name(place.uid), place.uid, tenant)
+    main, schema = main_connection(), schema_name(place.uid)
+    if not place.database:
+        yield Home(main, schema, place.uid, tenant)
+        return
+    connection: Any = connections[shard_alias(place.database)]
+    with connection.as_system(), alone(main, place.uid):  # whoever moves or drops it asks the main database
+        yield Home(connection, schema, place.uid, tenant, is_main=False)

@@ -68,7 +68,7 @@ def send(home: Home, segment: Segment) -> None:
     parts = (
         sql.begin(home.schema, home.uid),
         segment.text.replace(segment.schema, home.schema),
-        sql.stamp(home.uid, segment.steps[-1].noted),
+        *home.stamps(segment.steps[-1].noted),
     )
     try:
         with home.connection.cursor() as cursor:

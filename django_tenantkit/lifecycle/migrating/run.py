@@ -18,8 +18,9 @@ from django.db.models.functions import Now
 from ...conf import conf
 from ...context import contained, logger, tenant_context
 from ...exceptions import HomeMissing, MigratingRefused, TenantkitError
-from ...models import MigrationState, Place, PlaceState, TenantIsolation, get_tenant_model
+from ...models import SHARD, MigrationState, Place, PlaceState, TenantIsolation, get_tenant_model
 from ..homes import applied_in, digest_of
+from ..shards import shards_of
 from .homely import Home, StateMoved, finish, run_steps
 from .places import bring_database, guard_database, reach
 from .plans import Plan, Step, Wanted, plan_from
@@ -28,6 +29,9 @@ from .survey import State, main_connection, refuse_without_main, run_lock, surve
 
 #: After so many homes a worker connects anew: a backend remembers every table that it saw.
 HOMES_PER_CONNECTION = 200
+
+#: The isolations of places that are whole databases.
+_DATABASES = (TenantIsolation.DATABASE, SHARD)
 
 #: How often the state of a home may turn out to be another one.
 _ROUNDS = 5
@@ -99,8 +103,8 @@ def migrate_tenants(
     Raises `MigratingRefused` while another run is at work, where the main database is not migrated, and where the
     target is not clear.
     """
-    given = None if uids is None else list(uids)
     with main_connection().as_system():
+        given = None if uids is None else _with_shards(list(uids))
         report = Report(survey(wanted, given))
         if dry_run or not any(state.lags for state in report.states):
             return report
@@ -114,13 +118,13 @@ def migrate_tenants(
 def guard_databases(uids: Iterable[UUID] | None = None) -> list[Outcome]:
     """Make the guard of tenants' databases whole, of all or of those with these uids, as `migrate` does for the main
     one; and have their places say what they have on record. One that fails does not keep the others."""
-    places = Place.objects.filter(
-        isolation=TenantIsolation.DATABASE, state__in=[PlaceState.READY, PlaceState.TAKEN]
-    ).order_by("pk")
+    places = Place.objects.filter(isolation__in=_DATABASES, state__in=[PlaceState.READY, PlaceState.TAKEN]).order_by(
+        "pk"
+    )
     outcomes = []
     with main_connection().as_system():
         run = _Run(Report([]), Wanted(), Options(), None)
-        found = list(places if uids is None else places.filter(pk__in=list(uids)))
+        found = list(places if uids is None else places.filter(pk__in=_with_shards(list(uids))))
         model = get_tenant_model()
         run.tenants = {one.uid: one for one in model._base_manager.filter(uid__in=[place.pk for place in found])}
         for place in found:
@@ -147,6 +151,8 @@ class _Run:
         self.plans: dict[str, Plan] = {}
         self.tenants: dict[UUID, Any] = {}
         self.finished = 0
+        #: The servers whose shards were to be migrated and were not.
+        self.behind: set[str] = set()
 
     def go(self, uids: list[UUID] | None) -> None:
         lagging = [state for state in self.report.states if state.lags]
@@ -164,6 +170,10 @@ class _Run:
         }
         pairs = [(place, Outcome(place.pk, self._name(place))) for place in found]
         self.report.outcomes += [outcome for _, outcome in pairs]
+        shards = [pair for pair in pairs if pair[0].isolation == SHARD]
+        self._work_off(shards)  # a home does not overtake the database that it is in
+        self.behind = {place.database for place, outcome in shards if outcome.error or outcome.seconds is None}
+        pairs = [pair for pair in pairs if pair not in shards]
         for number, wave in enumerate(_waves(pairs, self.options)):
             self._work_off(wave)
             if not self.report.stopped and self.options.canary and not number and self.report.failed:
@@ -172,6 +182,8 @@ class _Run:
                 return
 
     def _name(self, place: Place) -> str:
+        if place.isolation == SHARD:
+            return f"shard {place.database}"
         tenant = self.tenants.get(place.pk)
         return tenant.slug if tenant is not None else f"ready place {place.pk}"
 
@@ -208,10 +220,12 @@ class _Run:
     def _do(self, place: Place, outcome: Outcome) -> None:
         began = time.monotonic()
         try:
-            if place.isolation == TenantIsolation.DATABASE:
+            if place.isolation in _DATABASES:
                 with self.databases:
                     names = bring_database(place, self.tenants.get(place.pk), self.wanted)
                 self._note_database(place, names, began)
+            elif place.database in self.behind:
+                raise TenantkitError(f"The shard {place.database} is not migrated, and homes do not overtake it.")
             else:
                 with reach(place, self.tenants.get(place.pk)) as home:
                     self._bring(home, place.migrations)
@@ -256,7 +270,7 @@ class _Run:
                 plan, asked = self._ask(home), True
             try:
                 _follow(home, plan, replays)
-                if finish(home, plan, again=asked):
+                if finish(home, plan, again=asked) or not home.is_main:
                     Place.objects.filter(pk=home.uid).update(migrations=plan.end, error="")
                 return
             except StateMoved:
@@ -290,6 +304,12 @@ class _Run:
         MigrationState.objects.bulk_create(
             [MigrationState(digest=digest, names=names) for digest, names in states.items()], ignore_conflicts=True
         )
+
+
+def _with_shards(uids: list[UUID]) -> list[UUID]:
+    """These places, and those of the shards that they are in."""
+    servers = Place.objects.filter(pk__in=uids, isolation=TenantIsolation.SCHEMA).values_list("database", flat=True)
+    return [*uids, *(place.pk for place in shards_of(servers))]
 
 
 def _follow(home: Home, plan: Plan, replays: bool) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import connections
+
 from ...conf import conf
 from ...exceptions import MoveRefused
+from ...isolation.entries import SHARED, database_name
 from ...models import TenantIsolation, TenantStatus
 from ...registry import lives_at_home
 from ...sql import moving as sql
@@ -13,6 +16,7 @@ from ...sql.homes import quoted
 from .. import databases
 from ..contents import contents
 from ..homes import home_apps, tables_without_tenant
+from ..shards import number_of_schemas
 from .sides import Side, Spot, tables
 
 #: Statuses in which a tenant can move.
@@ -29,11 +33,8 @@ def check_wish(tenant: Any, wanted: Spot) -> None:
         )
     if wanted.server and wanted.server not in conf.SERVERS:
         raise MoveRefused(f"TENANTKIT_SERVERS has no entry {wanted.server!r}. Leave --database out for the main one's.")
-    for spot in (here, wanted):
-        if spot.server and spot.isolation != TenantIsolation.DATABASE:
-            raise MoveRefused(
-                f"A {spot.isolation} on the server {spot.server!r}: only databases can be elsewhere so far."
-            )
+    if wanted.server and wanted.is_shared:
+        raise MoveRefused(f"Row tenants share the tables of the main database, and not of {wanted.server!r}.")
     if wanted == here:
         raise MoveRefused(f"The tenant {tenant.slug!r} is there already: {here}.")
     if tenant.status not in MOVABLE:
@@ -42,6 +43,24 @@ def check_wish(tenant: Any, wanted: Spot) -> None:
         raise MoveRefused(
             f"The tables {', '.join(found)} have no tenant's column (TENANTKIT_TENANT_APPS), so row tenants cannot "
             f"share them, and {tenant.slug!r} cannot become one."
+        )
+
+
+def check_room(here: Spot, wanted: Spot) -> None:
+    """Raise `MoveRefused` where a tenant with a database has one on the other server too, under the same name: it may
+    be the one that it lives in, if two servers of TENANTKIT_SERVERS are one; and where no schema more may be made."""
+    both = here.isolation == wanted.isolation == TenantIsolation.DATABASE
+    if both and databases.is_there(wanted.uid, wanted.server):
+        name = database_name(str(connections[SHARED].settings_dict["NAME"]), wanted.uid)
+        raise MoveRefused(
+            f"There is a database {name} on {wanted.server or 'the main server'}, or what was left of it. Where two "
+            "names in TENANTKIT_SERVERS lead to one server, it is the one that the tenant lives in, and nothing has to "
+            "be moved. Otherwise see what is in it, and drop it."
+        )
+    if wanted.isolation == TenantIsolation.SCHEMA and number_of_schemas(wanted.server) >= conf.SCHEMA_LIMIT:
+        raise MoveRefused(
+            f"There are as many schemas of tenants on {wanted.server or 'the main server'} as TENANTKIT_SCHEMA_LIMIT "
+            "allows."
         )
 
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 from ...exceptions import TenantkitError
+from ...isolation.schema import left_name
 from ...models import Place, PlaceState, TenantIsolation, get_tenant_model
 from ...sql import moving as sql
 from ...sql.fence import CLOSED, OPEN
 from .. import databases
 from ..contents import Content, contents
 from ..fence import set_fence
+from ..shards import rename_in
 from .remapping import forget_keys
 from .sides import Side, Spot, opened
 
@@ -24,12 +26,14 @@ BATCH = 5_000
 
 
 def put_away(tenant: Any, spot: Spot, left: Any) -> None:
-    """Put what the tenant left at `spot` out of reach; a schema was renamed when the tenant changed. Outside of
-    transactions; done before, it does nothing."""
+    """Put what the tenant left at `spot` out of reach; a schema of the main database was renamed when the tenant
+    changed. Outside of transactions; done before, it does nothing."""
     if spot.is_shared:
         set_fence(tenant, CLOSED, spot.home)
     elif spot.isolation == TenantIsolation.DATABASE:
         databases.put_away(spot.uid, spot.server, left_as=left)
+    elif spot.server:
+        rename_in(spot.server, spot.schema, left_name(left))
 
 
 def discard_rows(tenant: Any, spot: Spot) -> None:

@@ -17,8 +17,7 @@ from ...registry import lives_at_home
 from ...sql.homes import drop_schema, quoted
 from .. import databases, homes
 from ..contents import Reference
-from ..finished import finished
-from ..signing import sign_home
+from ..shards import main_connection, make_schema, make_shard, schemas_on
 from ..templates import make_database
 from .sides import Side, Spot
 from .transfer import Transfer
@@ -43,25 +42,20 @@ def drop_place(spot: Spot) -> None:
     """Remove it, as the tenant does not move after all."""
     with tenant_context(None):
         if spot.isolation == TenantIsolation.SCHEMA:
-            main: Any = connections[SHARED]
-            with main.as_system(), main.cursor() as cursor:
+            with schemas_on(spot.server) as connection, connection.cursor() as cursor:
                 cursor.execute(drop_schema(spot.schema))
         elif spot.isolation == TenantIsolation.DATABASE:
             databases.drop_database(spot.uid, spot.server)
 
 
 def _make_schema(spot: Spot) -> list[str]:
-    main: Any = connections[SHARED]
-    with main.as_system():
-        made = finished(main)
-        with main.cursor() as cursor:
-            cursor.execute(drop_schema(spot.schema))
-            if made.snapshot is not None:
-                cursor.execute(made.snapshot.script(spot.schema))
-        if made.snapshot is None:
-            homes.migrate_home(main, spot.schema)
-            sign_home(main, spot.schema)
-        return homes.applied_in(main, spot.schema)
+    with main_connection().as_system():
+        if spot.server:
+            make_shard(spot.server)
+        with schemas_on(spot.server) as connection:
+            with connection.cursor() as cursor:
+                cursor.execute(drop_schema(spot.schema))
+            return make_schema(connection, spot.schema)
 
 
 def _make_database(spot: Spot) -> list[str]:

@@ -26,7 +26,7 @@ from ..jobs import outside_transactions
 from ..stores import stores
 from ..suspend import change_status
 from .aside import step_aside
-from .checking import check_dangling, check_sides, check_source, check_wish
+from .checking import check_dangling, check_room, check_sides, check_source, check_wish
 from .leaving import discard_rows, drop_half_copied, put_away
 from .making import bring_shared, drop_place, make_place
 from .online import Beside, forget_noted, watch
@@ -143,6 +143,7 @@ def _look(tenant: Any, wanted: Spot, *, remap: bool, counting: bool = False) -> 
     nothing can be in the way there."""
     check_wish(tenant, wanted)
     here = Spot.of(tenant)
+    check_room(here, wanted)
     with opened(here, *([wanted] if wanted.is_shared else [])) as (_, sides):
         source, target = sides[0], sides[-1]
         check_source(source)

@@ -62,7 +62,7 @@ def switch(main: Any, job: Job, source: Side) -> None:
         "migrations": job.result["migrations"],
     }
     main.execute((sql.LEFT_ROWS if source.spot.is_shared else sql.LEAVE).format(**names), given)
-    if source.spot.isolation == TenantIsolation.SCHEMA:
+    if source.spot.isolation == TenantIsolation.SCHEMA and source.is_main:
         main.execute(rename_schema(schema_name(job.tenant.uid), left_name(job.uid)))
     if not target.is_shared:
         main.execute(sql.ENTER.format(**names), {**given, "server": target.server})

@@ -46,7 +46,7 @@ class Command(TenantCommand):
             help="Whether to look into the databases of tenants too, with that of DATABASES['default'].",
         )
         parser.add_argument(
-            "--tenant", action="append", metavar="SLUG", dest="tenants", help="Its database only; repeatable."
+            "--tenant", action="append", metavar="SLUG", dest="tenants", help="Its database or shard only; repeatable."
         )
         parser.add_argument("--strict", action="store_true", help="Exit code 1 if there is a warning, too.")
 

@@ -20,7 +20,8 @@ class Command(TenantCommand):
 
     def work(self, options: dict[str, Any]) -> None:
         if options["dry_run"]:
-            jobs, missing = [job.slug for job in waiting()], wanted()
+            jobs = [job.slug for job in waiting()]
+            missing = [f"{isolation}@{server}" if server else isolation for isolation, server in wanted()]
             text = f"{len(jobs)} tenants wait for a place, {len(missing)} places are missing from the pool."
             return self.show({"dry_run": True, "waiting": jobs, "missing": missing}, text)
         done = fill_pool(self.progress())
