@@ -234,6 +234,7 @@ def test_new_keys_of_both_do_not_meet(monkeypatch: Any) -> None:
             return copied
 
         monkeypatch.setattr(online.Beside, "copy_all", copy_all)
+        monkeypatch.setattr(online, "FEW", 0)
         job = move(tenant, "row", online=True)
         assert job.result["online"]["rounds"] == 1
         assert job.result["remapped"] == {}

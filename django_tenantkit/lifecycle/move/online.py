@@ -29,8 +29,8 @@ from .sides import Side, Spot
 from .transfer import Pace, Transfer
 
 #: How many times what has changed is copied again before the job gives up, and how much may be left at the freeze: a
-#: part of the rows, and a number.
-ROUNDS, PART, FEW = 20, 0.01, 100
+#: part of the rows, or a number that takes no time to speak of, as small tenants would never come to the end otherwise.
+ROUNDS, PART, FEW = 20, 0.01, 1000
 
 #: How often a copy is begun that others' writes got in the way of, and what PostgreSQL says then.
 TRIES = 5
