@@ -116,6 +116,24 @@ END
 $$
 """
 
+#: Take away all fences of a database whose rows are all gone: a key may be given to another tenant.
+LIFT_ALL = f"""
+DO $$
+DECLARE
+    found record;
+BEGIN
+    FOR found IN
+        SELECT 'TRIGGER' AS kind, tgname AS name, tgrelid::pg_catalog.regclass AS relation
+        FROM pg_catalog.pg_trigger WHERE pg_catalog.starts_with(tgname, '{PREFIX}')
+        UNION ALL SELECT 'POLICY', polname, polrelid::pg_catalog.regclass
+        FROM pg_catalog.pg_policy WHERE pg_catalog.starts_with(polname, '{PREFIX}')
+    LOOP
+        EXECUTE pg_catalog.format('DROP %s %I ON %s', found.kind, found.name, found.relation);
+    END LOOP;
+END
+$$
+"""
+
 FUNCTIONS = (REFUSE_WRITING, REFUSE_READING, SET_FENCE)
 
 SIGNATURE = "tenantkit.set_fence(regclass, text, text, text, text, text)"

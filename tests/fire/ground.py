@@ -127,7 +127,7 @@ def _home(number: int) -> dict[str, Any]:
     if databases.ISOLATION == "row" or number % 2 == 0:
         return {}
     with unscoped("set-up of the hammer"):
-        ready = Place.objects.using(ALIAS).filter(state=PlaceState.READY)
+        ready = Place.objects.using(ALIAS).filter(isolation="schema", state=PlaceState.READY)
         uid = ready.values_list("pk", flat=True).first()
         ready.filter(pk=uid).update(state=PlaceState.TAKEN)
     return {"isolation": "schema", "uid": uid}

@@ -13,12 +13,11 @@ from django.db import transaction
 
 from django_tenantkit import tenant_context, unscoped
 from django_tenantkit.exceptions import TenantUnavailable
-from django_tenantkit.lifecycle.audit.run import audit_database
 from django_tenantkit.lifecycle.move.run import move
 from django_tenantkit.models import Job, JobState, TenantStatus
 from tests.databases import ISOLATION, WITH_DATABASES
 from tests.lifecycle.helpers import child
-from tests.moving.ground import collide, fill, fresh, movers, objects, rows
+from tests.moving.ground import audited, collide, fill, fresh, movers, objects, rows
 from tests.testapp.models import Note, Tag
 
 pytestmark = [
@@ -54,12 +53,6 @@ def finished(tenant: Any, to: str, *, online: bool = False) -> None:
     move(fresh(tenant), to, remap=True, online=online)
 
 
-def found() -> list[str]:
-    """What the audit finds, but for a template of databases that was killed in the making."""
-    findings = audit_database("default").findings
-    return [str(finding) for finding in findings if finding.id != "database.left-over"]
-
-
 @pytest.mark.parametrize("seed", [7])
 def test_killed_anywhere_it_is_finished_by_the_same_call(seed: int) -> None:
     chosen = random.Random(seed)
@@ -80,7 +73,7 @@ def test_killed_anywhere_it_is_finished_by_the_same_call(seed: int) -> None:
                 assert to == "row" or rows(now) == before
                 assert objects(now) == seen
         assert [rows(one) for one in others] == theirs
-        assert found() == []
+        assert audited() == []
 
 
 @pytest.mark.parametrize(("home", "to"), [("row", "schema"), ("schema", "row")])
@@ -107,4 +100,4 @@ def test_online_too(home: str, to: str) -> None:
             move(fresh(tenant), home)
             assert objects(tenant) == seen
         assert rows(other) == theirs
-        assert found() == []
+        assert audited() == []

@@ -14,7 +14,6 @@ from django_tenantkit.exceptions import JobFailed, MoveRefused, TenantUnavailabl
 from django_tenantkit.fields import uuid7
 from django_tenantkit.isolation import copying
 from django_tenantkit.isolation.entries import SHARED
-from django_tenantkit.lifecycle.audit.run import audit_database
 from django_tenantkit.lifecycle.erase.homes import drop_homes
 from django_tenantkit.lifecycle.fence import unfence
 from django_tenantkit.lifecycle.leaving import drop_at_once, drop_left_places
@@ -27,7 +26,7 @@ from django_tenantkit.lookup import find_by_slug
 from django_tenantkit.models import Job, JobState, Place, PlaceState, Tenant, TenantStatus
 from django_tenantkit.signals import tenant_moved, tenant_moving
 from tests.databases import ISOLATION, WITH_DATABASES
-from tests.moving.ground import ISOLATIONS, PAIRS, fill, fresh, movers, objects, rows
+from tests.moving.ground import ISOLATIONS, PAIRS, audited, fill, fresh, movers, objects, rows
 from tests.operating import operated
 from tests.presets.models import Rate, Sale
 from tests.testapp.models import Category, Customer, Note, Plan, Product, Tag
@@ -330,7 +329,7 @@ def test_the_audit_finds_nothing(before: str, after: str) -> None:
     with movers(before) as (tenant,):
         fill(tenant)
         move(tenant, after)
-        assert [str(finding) for finding in audit_database("default").findings] == []
+        assert audited() == []
 
 
 def test_nothing_is_left_to_migrate(capsys: Any) -> None:
@@ -386,7 +385,7 @@ def test_a_job_that_failed_is_given_up(before: str, after: str, monkeypatch: Any
         assert rows(tenant) == seen
         with tenant_context(tenant):
             Customer.objects.create(name="works")
-        assert [str(finding) for finding in audit_database("default").findings] == []
+        assert audited() == []
 
 
 def test_a_tenant_that_has_moved_is_not_given_up(monkeypatch: Any) -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from django_tenantkit import tenant_context, unscoped
 from django_tenantkit.exceptions import JobFailed, MoveRefused
-from django_tenantkit.lifecycle.audit.run import audit_database
 from django_tenantkit.lifecycle.move import online
 from django_tenantkit.lifecycle.move.run import give_up, move
 from django_tenantkit.lifecycle.move.sides import Spot, opened
@@ -19,7 +18,7 @@ from django_tenantkit.lifecycle.move.transfer import Pace
 from django_tenantkit.models import Job, JobState, TenantStatus
 from django_tenantkit.sql.remapping import FIND_KEPT
 from tests.databases import ISOLATION, ROLES, WITH_DATABASES
-from tests.moving.ground import PAIRS, application, collide, elsewhere, fill, fresh, movers, objects, rows
+from tests.moving.ground import PAIRS, application, audited, collide, elsewhere, fill, fresh, movers, objects, rows
 from tests.presets.models import Rate, Sale
 from tests.testapp.models import Category, Customer, Invoice, Line, Note, Plan, Tag
 
@@ -108,7 +107,7 @@ def test_what_was_written_is_there(before: str, after: str) -> None:
         assert len(writer.there) > 10
         assert job.result["online"]["rows"] >= 3000
         assert rows(other) == theirs
-        assert [str(finding) for finding in audit_database("default").findings] == []
+        assert audited() == []
 
 
 def test_the_same_as_offline() -> None:
@@ -151,7 +150,7 @@ def test_it_gives_up_where_rows_change_faster(monkeypatch: Any) -> None:
         assert fresh(tenant).status == TenantStatus.ACTIVE
         give_up(Job.objects.get().uid)
         assert rows(tenant) == seen
-        assert [str(finding) for finding in audit_database("default").findings] == []
+        assert audited() == []
 
 
 def seen_by_operators(tenant: Any) -> set[int]:
@@ -261,14 +260,14 @@ def test_given_up_nothing_stays_in_shared_tables(monkeypatch: Any) -> None:
         monkeypatch.setattr(online, "PART", -1)
         with pytest.raises(JobFailed, match="Rows change faster than they are copied"):
             move(tenant, "row", remap=True, online=True)
-        assert [str(finding) for finding in audit_database("default").findings] == []
+        assert audited() == []
         give_up(Job.objects.get().uid)
         assert (rows(tenant), rows(other)) == (mine, theirs)
         with opened(Spot("row", "", tenant.uid)) as (main, (side,)):
             left = "SELECT count(*) FROM {} WHERE tenant_id = %s"
             assert side.ask(left.format(side.path("testapp_customer")), [tenant.pk]) == [(0,)]
             assert main.execute(FIND_KEPT, ["keys_"]).fetchall() == []
-        assert [str(finding) for finding in audit_database("default").findings] == []
+        assert audited() == []
 
 
 @pytest.mark.parametrize("after", ["schema", "database"])

@@ -10,6 +10,7 @@ from django.db import connections
 from ...isolation.copied import common_models, common_table
 from ...isolation.copying import forget_known, holds_copies
 from ...sql import common, copies
+from ...sql.fence import LIFT_ALL
 
 _KEPT = "django_migrations"
 
@@ -42,6 +43,7 @@ def _has_rows_of_nobody(cursor: Any) -> bool:
 
 def _empty(connection: Any) -> None:
     with connection.as_system(), connection.cursor() as cursor:
+        cursor.execute(LIFT_ALL)
         cursor.execute(copies.FULL_TABLES, [_KEPT])
         if names := [name for (name,) in cursor.fetchall()]:
             cursor.execute(f"TRUNCATE {', '.join(names)}")

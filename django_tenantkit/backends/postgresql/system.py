@@ -7,6 +7,7 @@ from typing import Any
 
 from ...registry import only_rows
 from ...sql import homes
+from ...sql.fence import LIFT_ALL
 from .emptying import empty_homes
 
 #: What Django writes: setval(pg_get_serial_sequence('"t"','id'), coalesce(max("id"), 1), max("id") IS NOT null).
@@ -35,10 +36,12 @@ class SystemOperations:
 
     def execute_sql_flush(self, sql_list: Any) -> None:
         """TRUNCATE, which the application may not. The databases of tenants are emptied too: what is left there would
-        belong to nobody."""
+        belong to nobody. Fences go with the tenants."""
         with self.connection.as_system():
             if self.connection.group is not None:
                 empty_homes(self.connection)
+            with self.connection.cursor() as cursor:
+                cursor.execute(LIFT_ALL)
             super().execute_sql_flush(sql_list)  # type: ignore[misc]
 
     def sequence_reset_sql(self, style: Any, model_list: Any) -> list[str]:
