@@ -7,6 +7,8 @@ ARGS ?=
 # A worker has one half of the tests and ends with what is left of the other's: what a module prepares is made once.
 PARALLEL = -n $(WORKERS) --dist worksteal
 APART := tests/isolation tests/homes tests/moving tests/archives/test_isolations.py tests/archives/test_round_trip.py
+# Starts two servers and projects of its own on them.
+SERVERS := tests/shards
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -20,16 +22,17 @@ demo: $(STAMP)  ## Make three tenants and serve them (ARGS=--once: try them out 
 	$(BIN)/python manage.py demo $(ARGS)
 
 test: $(STAMP)  ## Run the tests, on an embedded PostgreSQL or on DATABASE_URL
-	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) --ignore=$(SERVERS) $(ARGS)
 
 coverage: $(STAMP)  ## The same, a quarter slower, and report what they ran through
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(PARALLEL) $(ARGS); status=$$?; \
+	$(BIN)/coverage run -m pytest $(PARALLEL) --ignore=$(SERVERS) $(ARGS); status=$$?; \
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage report; exit $$status
 
-test-isolations: $(STAMP)  ## Run the tests of isolation again, with tenants in schemas and with some of each
+test-isolations: $(STAMP)  ## Run the tests of isolation again, with tenants in schemas, with some of each, and on two servers
 	TENANTKIT_TEST_ISOLATION=schema $(BIN)/python -m pytest $(PARALLEL) $(APART) tests/guard tests/fire/test_packets.py $(ARGS)
-	TENANTKIT_TEST_ISOLATION=mixed $(BIN)/python -m pytest $(PARALLEL) $(APART) tests/shards tests/fire/test_fire.py $(ARGS)
+	TENANTKIT_TEST_ISOLATION=mixed $(BIN)/python -m pytest $(PARALLEL) $(APART) tests/fire/test_fire.py $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(SERVERS) $(ARGS)
 
 test-databases: $(STAMP)  ## The same with tenants in databases, with all three kinds by turns, and with schemas in shards
 	TENANTKIT_TEST_ISOLATION=database $(BIN)/python -m pytest $(PARALLEL) $(APART) tests/guard $(ARGS)

@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from django_tenantkit.testing import embedded
-from tests.databases import ISOLATION, ROLES
+from tests.databases import ROLES
 from tests.migrating.conftest import project, template
 from tests.migrating.project import Project
 
 __all__ = ["project", "template"]
-
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """They start servers and projects of their own, which are the same however the run's tenants live: once is
-    enough, and with the others about homes."""
-    if ISOLATION != "mixed":
-        for item in items:
-            if HERE in item.path.parents:
-                item.add_marker(pytest.mark.skip(reason="runs with TENANTKIT_TEST_ISOLATION=mixed"))
-
 
 #: Runs a story of `stories.py`, given its name, and returns what it saw.
 Tell = Callable[..., dict[str, Any]]
