@@ -6,7 +6,8 @@ WORKERS ?= 2
 ARGS ?=
 # A worker has one half of the tests and ends with what is left of the other's: what a module prepares is made once.
 PARALLEL = -n $(WORKERS) --dist worksteal
-APART := tests/isolation tests/homes tests/moving tests/archives/test_isolations.py tests/archives/test_round_trip.py
+APART := tests/isolation tests/homes tests/moving \
+	tests/archives/test_isolations.py tests/archives/test_round_trip.py tests/archives/test_random.py
 # Starts two servers and projects of its own on them.
 SERVERS := tests/shards
 
