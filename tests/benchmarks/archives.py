@@ -1,6 +1,6 @@
 """`python -m tests.benchmarks.archives`: a tenant's rows into an archive against COPY TO of the same rows into a file,
-and out of it against COPY FROM of the same file, with the same indexes and references. Ends with 1 where a target is
-missed."""
+and out of it against COPY FROM of the same file, with the same indexes and references; and how long it takes to erase
+them. Ends with 1 where a target is missed."""
 
 from __future__ import annotations
 
@@ -69,6 +69,10 @@ def measured(arguments: argparse.Namespace) -> int:
             ratios["import"].append(bare / ours)
             empty_slug(f"copy{block}")
             print(f"COPY FROM {bare:.2f} s, import {ours:.2f} s, {resident()} MB", flush=True)
+    from django_tenantkit.lifecycle.erase.run import erase
+
+    took = seconds(lambda: erase(tenant, now=True))
+    print(f"erased in {took:.2f} s, {arguments.rows / took:,.0f} rows a second, searched in texts too")
     del customer
     missed = [
         said(f"{name}, by the speed of COPY", median(ratios[name]), least)

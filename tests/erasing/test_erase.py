@@ -524,7 +524,7 @@ class TestTheCommand:
     def test_a_dry_run_counts_and_changes_nothing(self, world):
         before = rows_of(world.acme)
         ran = Ran("erase_tenant", "acme", "--dry-run", "--format", "json")
-        assert ran.json["rows"]["testapp.Customer"] == 2
+        assert (ran.json["rows"]["testapp.Customer"], ran.json["seconds"] < 1) == (2, True)
         assert "erased: 2 rows of testapp.Customer" in Ran("erase_tenant", "acme", "--dry-run").out
         assert rows_of(world.acme) == before
         assert not Job.objects.filter(kind="erase").exists()

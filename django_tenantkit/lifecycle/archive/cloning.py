@@ -17,7 +17,9 @@ from ..provision import prepare as prepare_provision
 from ..steps import choose_uid, make_place
 from ..stores import stores
 from .checking import check
+from .exporting import RATE as WRITTEN
 from .exporting import write_archive
+from .importing import RATE as LOADED
 from .importing import finish, interrupted, load_into, refuse_slug, run_loading
 from .loading import Wish
 from .masking import masks
@@ -69,11 +71,13 @@ def resume_clone(uid: UUID | str, *, progress: jobs.Progress | None = None) -> J
 def prepare(
     tenant: AbstractTenant, slug: str, *, mask: bool = False, isolation: str | None = None, database: str | None = None
 ) -> dict[str, Any]:
-    """What a copy would have: rows by model, and which fields are masked. Raises what it would raise before it
-    begins."""
+    """What a copy would have: rows by model, which fields are masked, and about how many seconds it takes. Raises what
+    it would raise before it begins."""
     _arguments(tenant, slug, mask, isolation, database)
     ground = Ground(tenant)
-    return {"slug": slug, "rows": count(ground), "masked": _masked(ground) if mask else []}
+    rows = count(ground)
+    seconds = round(sum(rows.values()) * (1 / WRITTEN + 1 / LOADED), 1)
+    return {"slug": slug, "rows": rows, "masked": _masked(ground) if mask else [], "seconds": seconds}
 
 
 def _arguments(tenant: AbstractTenant, slug: str, mask: bool, isolation: str | None, database: str | None) -> Any:

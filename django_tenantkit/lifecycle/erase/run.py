@@ -40,11 +40,15 @@ SILENT = timedelta(hours=1)
 _by_operator = partial(unscoped, reason="erasing a tenant", rows_only=True)
 
 
+#: Rows that are erased in a second, as far as is known before: for what `--dry-run` says.
+RATE = 50_000
+
+
 @dataclass(frozen=True)
 class Plan:
     """What `erase()` would do: `rows` and `shared_rows` are erased, by model, `kept` are not, by model with the reason
-    and the number; `until` is when the grace ends, `job` the unfinished one, `users` how many members are in no other
-    tenant."""
+    and the number; `until` is when the grace ends, `seconds` about how long it takes then, `job` the unfinished one,
+    `users` how many members are in no other tenant."""
 
     slug: str
     rows: dict[str, int]
@@ -54,6 +58,7 @@ class Plan:
     stores: list[str]
     users: int
     until: datetime
+    seconds: float
     job: Job | None
 
 
@@ -63,15 +68,17 @@ def prepare(tenant: AbstractTenant, *, days: int | None = None) -> Plan:
     job = unfinished(tenant)
     if job is None:
         _check(tenant)
+    rows = count_erased(tenant)
     return Plan(
         slug=tenant.slug,
-        rows=count_erased(tenant),
+        rows=rows,
         shared_rows=count_naming(tenant),
         kept=kept(tenant),
         homes=homes_of(tenant),
         stores=[store.name for store in stores() if store.takes_part("erase")],
         users=sum(1 for _ in only_here(tenant)),
         until=until(job) or timezone.now() + _grace(days),
+        seconds=round(sum(rows.values()) / RATE, 1),
         job=job,
     )
 

@@ -36,7 +36,10 @@ class Command(TenantCommand):
         wanted = {key: options[key] for key in ("mask", "isolation", "database")}
         if options["dry_run"]:
             found = prepare(tenant, new, **wanted)
-            lines = [f"Would copy {sum(found['rows'].values())} rows of {slug} to {new}.", rows_as_text(found["rows"])]
+            lines = [
+                f"Would copy {sum(found['rows'].values())} rows of {slug} to {new}, in about {found['seconds']} s."
+            ]
+            lines.append(rows_as_text(found["rows"]))
             lines += [f"  masked: {name}" for name in found["masked"]]
             return self.show({"dry_run": True, **found}, "\n".join(lines))
         self._show(clone_tenant(tenant, new, files=options["files"], progress=self.progress(), **wanted))

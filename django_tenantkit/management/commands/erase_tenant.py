@@ -134,7 +134,7 @@ class Command(TenantCommand):
 
     def _show_plan(self, plan: Plan) -> None:
         job = "a new job" if plan.job is None else f"job {plan.job.uid}"
-        lines = [f"{plan.slug}: {job}, after {plan.until:%Y-%m-%d %H:%M}"]
+        lines = [f"{plan.slug}: {job}, after {plan.until:%Y-%m-%d %H:%M}, in about {plan.seconds} s"]
         lines += [f"  erased: {number} rows of {label}" for label, number in {**plan.rows, **plan.shared_rows}.items()]
         lines += [f"  erased: {home}" for home in plan.homes]
         lines += [f"  asked: {store}" for store in plan.stores]
@@ -145,6 +145,7 @@ class Command(TenantCommand):
             "slug": plan.slug,
             "job": None if plan.job is None else str(plan.job.uid),
             "until": plan.until.isoformat(),
+            "seconds": plan.seconds,
             "rows": plan.rows,
             "shared_rows": plan.shared_rows,
             "kept": plan.kept,
