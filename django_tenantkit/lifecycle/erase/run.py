@@ -41,7 +41,7 @@ _by_operator = partial(unscoped, reason="erasing a tenant", rows_only=True)
 
 
 #: Rows that are erased in a second, as far as is known before: for what `--dry-run` says.
-RATE = 50_000
+RATE = 25_000
 
 
 @dataclass(frozen=True)
