@@ -28,7 +28,11 @@ tenant_exported = Signal()
 #: loads it; `job` says what is done.
 tenant_importing = Signal()
 tenant_imported = Signal()
+#: Sent before a tenant is copied: `tenant` is the original.
+tenant_cloning = Signal()
 #: Sent when a tenant was copied, after `tenant_imported`: `tenant` is the copy, `source` what it is a copy of.
 tenant_cloned = Signal()
+#: Sent before rows of a tenant are put back, in the transaction that does it; `job.arguments` say which.
+tenant_restoring = Signal()
 #: Sent when rows of a tenant were put back, in the same transaction; `difference` says which.
 tenant_restored = Signal()

@@ -11,7 +11,7 @@ from django_tenantkit import tenant_context, unscoped
 from django_tenantkit.exceptions import ArchiveRefused
 from django_tenantkit.lifecycle.archive.cloning import clone_tenant
 from django_tenantkit.models import Domain, Job, Membership, Tenant
-from django_tenantkit.signals import tenant_cloned
+from django_tenantkit.signals import tenant_cloned, tenant_cloning
 from tests.archives.conftest import postgresql
 from tests.archives.graph import graph
 from tests.isolation.world import World
@@ -53,6 +53,20 @@ def test_receivers_get_the_copy_and_the_original(two: World) -> None:
     finally:
         tenant_cloned.disconnect(hear)
     assert heard == [("acme", "sandbox")]
+
+
+def test_receivers_get_the_original_before(two: World) -> None:
+    heard: list[Any] = []
+
+    def hear(tenant: Any, job: Any, **_: Any) -> None:
+        heard.append((tenant.slug, job.slug, Tenant.objects.filter(slug="sandbox").exists()))
+
+    tenant_cloning.connect(hear)
+    try:
+        clone_tenant(two.acme, "sandbox")
+    finally:
+        tenant_cloning.disconnect(hear)
+    assert heard == [("acme", "sandbox", False)]
 
 
 def test_masked_values(two: World, settings: Any) -> None:

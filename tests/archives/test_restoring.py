@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from django_tenantkit import tenant_context, unscoped
 from django_tenantkit.exceptions import ArchiveRefused
 from django_tenantkit.lifecycle.archive.restoring import compare, restore_beside, restore_tenant
 from django_tenantkit.models import Domain, Tenant
+from django_tenantkit.signals import tenant_restored, tenant_restoring
 from tests.archives.conftest import postgresql
 from tests.archives.graph import graph
 from tests.isolation.world import World
@@ -70,6 +72,22 @@ def test_all_is_put_back(two: World, archive: Path) -> None:
     restore_tenant(two.acme, archive, ["all"])
     assert two.snapshot(two.acme) == before
     assert two.snapshot(two.globex) == others
+
+
+def test_receivers_hear_of_it_before_and_after(damaged: World, archive: Path) -> None:
+    was = graph(damaged.acme)
+    heard: list[Any] = []
+
+    def hear(tenant: Any, signal: Any, **_: Any) -> None:
+        heard.append((signal is tenant_restoring, graph(tenant)))
+
+    with ExitStack() as stack:
+        for signal in (tenant_restoring, tenant_restored):
+            signal.connect(hear)
+            stack.callback(signal.disconnect, hear)
+        restore_tenant(damaged.acme, archive, ["all"])
+    assert graph(damaged.acme) != was
+    assert heard == [(True, was), (False, graph(damaged.acme))]
 
 
 def test_chosen_models_are_put_back_and_others_are_not(damaged: World, archive: Path) -> None:

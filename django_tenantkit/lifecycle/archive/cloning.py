@@ -11,7 +11,7 @@ from uuid import UUID
 from ...context import contained, tenant_context, unscoped
 from ...exceptions import ArchiveRefused, ProvisioningRefused
 from ...models import AbstractTenant, Job, get_tenant_model
-from ...signals import tenant_cloned
+from ...signals import tenant_cloned, tenant_cloning
 from .. import jobs
 from ..provision import prepare as prepare_provision
 from ..steps import choose_uid, make_place
@@ -143,6 +143,8 @@ def write_file(job: Job) -> None:
         source, backup = _source(job), job.arguments.get("backup")
         ground = ground_in(source, backup) if backup else Ground(source)
         expressions, functions = masks(ground.tables) if job.arguments["mask"] else ({}, {})
+        with contained("tenant_cloning"), tenant_context(None):
+            tenant_cloning.send(sender=type(source), tenant=source, job=job)
         write_archive(
             ground, _file(job), stored=False, expressions=expressions, masks=functions, progress=_progress.get(job.uid)
         )

@@ -21,7 +21,7 @@ from django.db import connections, router, transaction
 from ...context import contained, tenant_context, unscoped
 from ...exceptions import ArchiveRefused
 from ...models import AbstractTenant, Job
-from ...signals import tenant_restored
+from ...signals import tenant_restored, tenant_restoring
 from ...sql import archives as sql
 from .. import jobs
 from . import fencing
@@ -170,12 +170,17 @@ def put_back(job: Job) -> None:
         keep_files(job, past.load.files)
         fencing.work_inside(past.load.ground)
         chosen = past.chosen(wanted["apply"])
+        _announce(tenant_restoring, job)
         differences = past.differences(0, chosen)
         past.put_back(chosen)
     job.result |= {"applied": sorted(chosen), "differences": [one.described() for one in differences]}
     job.result["notes"] = past.load.loaded.notes
-    with contained("tenant_restored"), tenant_context(None):
-        tenant_restored.send(sender=type(job.tenant), tenant=job.tenant, difference=differences, job=job)
+    _announce(tenant_restored, job, difference=differences)
+
+
+def _announce(signal: Any, job: Job, **more: Any) -> None:
+    with contained("signal of a restore"), tenant_context(None):
+        signal.send(sender=type(job.tenant), tenant=job.tenant, job=job, **more)
 
 
 STEPS: dict[str, jobs.Step] = {"take_backup": take_backup, **fencing.SHUT, "load": put_back, **fencing.OPEN}
