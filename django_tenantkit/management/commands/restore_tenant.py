@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
 from ...lifecycle.archive.restoring import (
     ALL,
-    Difference,
     compare,
     restore_beside,
     restore_tenant,
@@ -48,7 +49,7 @@ class Command(TenantCommand):
         if options["beside"] is not None:
             return self._make_beside(tenant, options)
         if not options["apply"] or options["dry_run"]:
-            return self._show(slug, compare(tenant, source, **wanted))
+            return self._show(tenant, source, **wanted)
         self._show_done(restore_tenant(tenant, source, options["apply"], **wanted))
 
     def _make_beside(self, tenant: Any, options: dict[str, Any]) -> None:
@@ -56,21 +57,29 @@ class Command(TenantCommand):
         if options["apply"]:
             raise CommandError("Look first: name either --as SLUG or --apply.", returncode=WRONG_USE)
         if options["dry_run"]:
-            return self._show(tenant.slug, compare(tenant, source, trust_unsigned=trusts))
+            return self._show(tenant, source, trust_unsigned=trusts)
         job = restore_beside(tenant, source, beside, trust_unsigned=trusts, progress=self.progress())
         text = f"{beside}: {tenant.slug} as it was, {sum(job.result['rows'].values())} rows (uid {job.tenant.uid})."
         data = {"beside": beside, "uid": str(job.tenant.uid), "job": str(job.uid), **job.result}
-        self._show(tenant.slug, compare(tenant, source, trust_unsigned=trusts), text, **data)
+        self._show(tenant, source, [text], data, trust_unsigned=trusts)
 
-    def _show(self, slug: str, found: list[Difference], text: str = "", **data: Any) -> None:
-        lines = [text] if text else []
-        lines += [f"{slug} is what it was."] if not found else []
+    def _show(
+        self, tenant: Any, source: str, said: Iterable[str] = (), data: dict[str, Any] | None = None, **wanted: Any
+    ) -> None:
+        began = time.monotonic()
+        found = compare(tenant, source, **wanted)
+        seconds = round(time.monotonic() - began, 1)  # reading the past is most of putting it back, too
+        lines = [*said] if found else [*said, f"{tenant.slug} is what it was."]
         for one in found:
             lines.append(f"{one.label}: {one.missing} missing, {one.new} new, {one.changed} changed")
             lines += [f"  {row['is']:<8} {row['key']} {', '.join(row['columns'] or [])}".rstrip() for row in one.rows]
         if found:
-            lines.append(f"`--apply MODEL` puts back rows of a model, `--apply {ALL}` those of all.")
-        self.show({"slug": slug, **data, "differences": [one.described() for one in found]}, "\n".join(lines))
+            lines.append(
+                f"`--apply MODEL` puts back rows of a model, `--apply {ALL}` those of all: about as long as this look, "
+                f"{seconds} s."
+            )
+        told = {"slug": tenant.slug, **(data or {}), "differences": [one.described() for one in found]}
+        self.show({**told, "seconds": seconds}, "\n".join(lines))
 
     def _show_done(self, job: Any) -> None:
         rows = sum(one[kind] for one in job.result["differences"] for kind in ("missing", "new", "changed"))
