@@ -16,9 +16,9 @@ from ..models import AbstractTenant, TenantStatus, get_domain_model, get_tenant_
 RESERVED = "reserved_domains"
 
 
-def digest_of(domain: str) -> str:
-    """What stands for a domain of an erased tenant."""
-    return hashlib.sha256(domain.encode()).hexdigest()
+def digest_of(name: str) -> str:
+    """What stands for a domain or a uid of an erased tenant."""
+    return hashlib.sha256(name.encode()).hexdigest()
 
 
 def refuse_taken(slug: str, domain: str) -> None:

@@ -152,9 +152,14 @@ def movers(*isolations: str) -> Iterator[list[Any]]:
         for tenant in map(fresh, made):
             connections[Spot("database", "", tenant.uid).alias].close()
             operated(set_fence, tenant, "open", tenant.home)
-            left = Place.objects.filter(left_by=tenant.uid, state=PlaceState.LEAVING)
-            operated(left.update, drop_after=datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC))
-        operated(drop_left_places)
+        drop_left()
+
+
+def drop_left() -> None:
+    """Remove what tenants left that moved, as if its grace were over."""
+    left = Place.objects.filter(state=PlaceState.LEAVING)
+    operated(left.update, drop_after=datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC))
+    operated(drop_left_places)
 
 
 def audited() -> list[str]:

@@ -22,9 +22,10 @@ class SystemOperations:
     def sql_flush(self, style: Any, tables: Any, **options: Any) -> list[str]:
         """The statements that empty tables, in the homes of tenants too: nobody is left whose rows they are. What
         says which homes there are is kept, like Django's record of migrations, and those that were taken are as good
-        as new: so the next test has places."""
+        as new: so the next test has places. Fences go with the tenants that they are about."""
+        lifted = [LIFT_ALL] if homes.PLACES in tables else []
         if only_rows():
-            return super().sql_flush(style, tables, **options)  # type: ignore[misc,no-any-return]
+            return [*lifted, *super().sql_flush(style, tables, **options)]  # type: ignore[misc]
         shared = [table for table in tables if table not in homes.RECORDS]
         with self.connection.cursor() as cursor:
             cursor.execute(homes.FILLED_TABLES, [shared])
@@ -32,16 +33,14 @@ class SystemOperations:
         found: list[str] = super().sql_flush(style, shared, **options)  # type: ignore[misc]
         if names:
             found.append(f"TRUNCATE {', '.join(names)} RESTART IDENTITY")
-        return [*found, homes.FREE] if homes.PLACES in tables else found
+        return [*lifted, *found, homes.FREE] if lifted else found
 
     def execute_sql_flush(self, sql_list: Any) -> None:
         """TRUNCATE, which the application may not. The databases of tenants are emptied too: what is left there would
-        belong to nobody. Fences go with the tenants."""
+        belong to nobody."""
         with self.connection.as_system():
             if self.connection.group is not None:
                 empty_homes(self.connection)
-            with self.connection.cursor() as cursor:
-                cursor.execute(LIFT_ALL)
             super().execute_sql_flush(sql_list)  # type: ignore[misc]
 
     def sequence_reset_sql(self, style: Any, model_list: Any) -> list[str]:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import Any
 
 from ...exceptions import ArchiveRefused
 from ...models import Job, JobState
+from ..claims import digest_of
 from .checking import Checked
 
 #: The kinds of jobs that load rows.
 _KINDS = ("import", "clone")
-
-
-def digest_of(uid: str) -> str:
-    """What a job knows of the tenant whose archive it loaded: its uid would be left when that tenant is erased."""
-    return sha256(uid.encode()).hexdigest()
 
 
 def refuse_unknown(checked: Checked, tenant: Any) -> None:

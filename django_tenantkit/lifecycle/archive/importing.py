@@ -12,12 +12,12 @@ from ...exceptions import ArchiveRefused, JobFailed, ProvisioningRefused
 from ...models import ENDED, Job, JobState, Place, PlaceState, TenantIsolation, TenantStatus, get_tenant_model
 from ...signals import tenant_imported, tenant_importing
 from .. import jobs
-from ..claims import refuse_taken
+from ..claims import digest_of, refuse_taken
 from ..provision import prepare as prepare_provision
 from ..steps import choose_uid, make_place, make_tenant
 from ..suspend import change_status
 from . import fencing
-from .before import digest_of, refuse_unknown
+from .before import refuse_unknown
 from .checking import Checked, again, check, opened
 from .files import STORE, sweep
 from .filing import Files, Source
@@ -234,7 +234,7 @@ def load_into(job: Job, checked: Checked, wish: Wish, source: Source | None = No
         keep_files(job, found.files)
         fencing.work_inside(ground)
         loaded = found.run()
-    of = checked.manifest["tenant"]["uid"]
+    of = checked.manifest["tenant"]["uid"]  # as a digest: it would be left when that tenant is erased
     job.result = {**job.result, **loaded.described(), "sha256": checked.digest, "of": digest_of(of)}
 
 

@@ -14,9 +14,9 @@ from ...isolation.schema import schema_name
 from ...models import Place, TenantIsolation
 from ..alone import alone
 from ..databases import applied_in, migrate_database
+from ..shards import main_connection
 from .homely import Home
 from .plans import Wanted, targets_of
-from .survey import main_connection
 
 
 def bring_database(place: Place, tenant: Any, wanted: Wanted) -> list[str]:

@@ -20,12 +20,12 @@ from ...context import contained, logger, tenant_context
 from ...exceptions import HomeMissing, MigratingRefused, TenantkitError
 from ...models import SHARD, MigrationState, Place, PlaceState, TenantIsolation, get_tenant_model
 from ..homes import applied_in, digest_of
-from ..shards import shards_of
+from ..shards import main_connection, shards_of
 from .homely import Home, StateMoved, finish, run_steps
 from .places import bring_database, guard_database, reach
 from .plans import Plan, Step, Wanted, plan_from
 from .replaying import next_segment, segment_of, send
-from .survey import State, main_connection, refuse_without_main, run_lock, survey
+from .survey import State, refuse_without_main, run_lock, survey
 
 #: After so many homes a worker connects anew: a backend remembers every table that it saw.
 HOMES_PER_CONNECTION = 200
@@ -173,7 +173,7 @@ class _Run:
         shards = [pair for pair in pairs if pair[0].isolation == SHARD]
         self._work_off(shards)  # a home does not overtake the database that it is in
         self.behind = {place.database for place, outcome in shards if outcome.error or outcome.seconds is None}
-        pairs = [pair for pair in pairs if pair not in shards]
+        pairs = [pair for pair in pairs if pair[0].isolation != SHARD]
         for number, wave in enumerate(_waves(pairs, self.options)):
             self._work_off(wave)
             if not self.report.stopped and self.options.canary and not number and self.report.failed:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import OperationalError, connections, router
+from django.db import OperationalError
 
 from ...exceptions import MigratingRefused
-from ...models import Place
 from ...sql import migrating as sql
 from ...sql.homes import FIND_HOME
+from ..shards import main_connection
 from .plans import Plan, Wanted, plan_from
 
 #: What the lock of a run is called, as PostgreSQL's advisory locks are: a number.
@@ -35,11 +35,6 @@ class State:
     def lags(self) -> bool:
         """Whether anything is to be done."""
         return self.plan is None or bool(self.plan.steps)
-
-
-def main_connection() -> Any:
-    """The connection to the database with the places."""
-    return connections[router.db_for_write(Place)]
 
 
 def survey(

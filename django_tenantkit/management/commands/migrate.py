@@ -10,7 +10,8 @@ from django.db import DatabaseError, connections
 
 from ...conf import conf
 from ...lifecycle.homes import make_row_home
-from ...lifecycle.migrating.survey import lag, main_connection
+from ...lifecycle.migrating.survey import lag
+from ...lifecycle.shards import main_connection
 from ...registry import only_rows
 from ..system import as_system
 

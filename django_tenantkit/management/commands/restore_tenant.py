@@ -17,6 +17,9 @@ from ...lifecycle.archive.restoring import (
 )
 from ..base import WRONG_USE, TenantCommand, one_tenant
 
+#: How much longer putting back takes than looking: 2.4 to 2.7 times for 100,000 rows, whether few or all are missing.
+LONGER = 2.5
+
 
 class Command(TenantCommand):
     """Put rows of a tenant back."""
@@ -68,15 +71,14 @@ class Command(TenantCommand):
     ) -> None:
         began = time.monotonic()
         found = compare(tenant, source, **wanted)
-        seconds = round(time.monotonic() - began, 1)  # reading the past is most of putting it back, too
+        seconds = round(LONGER * (time.monotonic() - began), 1)
         lines = [*said] if found else [*said, f"{tenant.slug} is what it was."]
         for one in found:
             lines.append(f"{one.label}: {one.missing} missing, {one.new} new, {one.changed} changed")
             lines += [f"  {row['is']:<8} {row['key']} {', '.join(row['columns'] or [])}".rstrip() for row in one.rows]
         if found:
             lines.append(
-                f"`--apply MODEL` puts back rows of a model, `--apply {ALL}` those of all: about as long as this look, "
-                f"{seconds} s."
+                f"`--apply MODEL` puts back rows of a model, `--apply {ALL}` those of all, in about {seconds} s."
             )
         told = {"slug": tenant.slug, **(data or {}), "differences": [one.described() for one in found]}
         self.show({**told, "seconds": seconds}, "\n".join(lines))
