@@ -193,7 +193,8 @@ class Settings:
 
     LOOKUP_SECONDS = Setting(
         30,
-        "How long, in seconds, a process may use a tenant it has looked up before; also for names that are unknown.",
+        "How long, in seconds, a process may use a tenant it has looked up before; also for names that are unknown, "
+        "and for copies of shared rows that it has brought to a shard.",
     )
     LOOKUP_SIZE = Setting(10_000, "How many tenants a process remembers.")
     LOOKUP_MISSES = Setting(1_000, "How many unknown names a process remembers, apart from the tenants it knows.")

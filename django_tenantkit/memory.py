@@ -40,12 +40,12 @@ class Memory(Generic[V]):
             return None
         return entry[0]
 
-    def put(self, key: Hashable, value: V, size: int, generation: int) -> None:
-        """Keep `value`, and at most `size` values."""
+    def put(self, key: Hashable, value: V, size: int, generation: int, since: float | None = None) -> None:
+        """Keep `value`, and at most `size` values. It counts as known `since` then, or from now on."""
         with self._lock:
             if generation != self.generation:
                 return
-            self._entries[key] = (value, monotonic())
+            self._entries[key] = (value, monotonic() if since is None else since)
             self._entries.move_to_end(key)
             while len(self._entries) > size:
                 self._entries.popitem(last=False)

@@ -12,12 +12,14 @@ import logging
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from time import monotonic
 from typing import Any
 
 from django.apps import apps
 from django.db import Error, connections, models
 from django.db.models.expressions import Value
 
+from ..conf import conf
 from ..context import tenant_context
 from ..exceptions import TenantkitError
 from ..memory import Memory
@@ -33,7 +35,7 @@ from .copied import (
     is_whole,
     shared_references,
 )
-from .entries import HOME_OF, SHARED
+from .entries import HOME_OF, SHARED, is_shard
 
 logger = logging.getLogger("django_tenantkit")
 
@@ -119,11 +121,12 @@ def _quoted(name: str) -> str:
 
 def bring(connection: Any, wanted: Wanted) -> None:
     """See to it that these rows of the main database are copied to that of `connection`, with all they refer to."""
-    known = _known.during(connection)
+    known, began = _known.during(connection), monotonic()
+    seconds = conf.LOOKUP_SECONDS if is_shard(connection.alias) else math.inf
     new: Wanted = {}
     for model, keys in wanted.items():
         table = model._meta.db_table
-        lacking = {key for key in keys if not _is_known(known, (connection.alias, table, key))}
+        lacking = {key for key in keys if not _is_known(known, (connection.alias, table, key), seconds)}
         if lacking:
             new[model] = lacking
     if not new:
@@ -132,11 +135,13 @@ def bring(connection: Any, wanted: Wanted) -> None:
     _copy(connection, new)
     for model, keys in new.items():
         for key in keys:
-            known.put((connection.alias, model._meta.db_table, key), True, SIZE, generation)
+            known.put((connection.alias, model._meta.db_table, key), True, SIZE, generation, since=began)
 
 
-def _is_known(known: Memory[bool], key: Any) -> bool:
-    return bool(known.get(key, math.inf) or (known is not _known and _known.get(key, math.inf)))
+def _is_known(known: Memory[bool], key: Any, seconds: float) -> bool:
+    """Whether a row was brought: in this transaction, where nobody takes it away before it ends, or not longer than
+    `seconds` ago. Copies that nobody refers to leave shards, see `lifecycle/sweeping.py`."""
+    return bool((known is not _known and known.get(key, math.inf)) or _known.get(key, seconds))
 
 
 def _copy(connection: Any, wanted: Wanted) -> None:
@@ -157,6 +162,9 @@ def _copy(connection: Any, wanted: Wanted) -> None:
         wanted = _referenced(found)
     while found:
         _send(connection, found)
+        if is_shard(connection.alias):  # where it was taken off the list meanwhile, it is there now
+            for model, rows in found.items():
+                _register(main, connection.alias, model, rows)
         again = {model: _read(main, model, set(rows)) for model, rows in found.items()}
         found = {model: rows for model, rows in again.items() if rows != found[model]}
 

@@ -16,6 +16,8 @@ from ..isolation.copying import BATCH, copy_again, forget_known, push_changes
 from ..isolation.entries import SHARED, allows_databases, shard_alias
 from ..models import get_tenant_model
 from ..sql import copies as sql
+from .shards import shards_of
+from .sweeping import sweep
 
 #: Told after each: how many are done, of how many, and what it was.
 Progress = Callable[[int, int, str], None]
@@ -24,11 +26,13 @@ Progress = Callable[[int, int, str], None]
 @dataclass
 class Pushed:
     """How many databases are as they should be now, what failed by the tenant's slug (for a shard `shard eu`, the
-    alias of one without a tenant), and how many changes are left."""
+    alias of one without a tenant), how many changes are left, and how many copies were removed that nobody refers
+    to."""
 
     databases: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     left: int = 0
+    removed: int = 0
 
 
 def waiting(tenants: Iterable[Any] | None = None) -> dict[str, int]:
@@ -41,7 +45,8 @@ def push_copies(
     tenants: Iterable[Any] | None = None, *, again: bool = False, progress: Progress | None = None
 ) -> Pushed:
     """Push the changes that wait; and with `again` copy every copied row once more, for what was changed in a
-    tenant's database by hand or restored from a backup. A database that cannot be reached does not keep the others."""
+    tenant's database by hand or restored from a backup, and remove those in shards to which nobody refers. A database
+    that cannot be reached does not keep the others."""
     tenants = None if tenants is None else list(tenants)
     done = Pushed()
     if not allows_databases():
@@ -54,7 +59,7 @@ def push_copies(
             _again(home, some, failed)
             if progress is not None:
                 progress(number, len(rows), home)
-        homes |= rows.keys()
+        homes |= rows.keys() | _sweep(tenants, done, failed)
     slugs = {tenant.home.database: tenant.slug for tenant in _of_databases()}
     slugs |= {shard_alias(server): f"shard {server}" for server in conf.SERVERS}
     done.failed = {slugs.get(home, home): error for home, error in failed.items() if home in homes}
@@ -72,6 +77,19 @@ def _again(home: str, rows: list[Any], failed: dict[str, str]) -> None:
                 copy_again(connections[home], ((name, key) for _, name, key in some))
     except (Error, TenantkitError) as error:
         failed[home] = str(error)
+
+
+def _sweep(tenants: list[Any] | None, done: Pushed, failed: dict[str, str]) -> set[str]:
+    """Remove what nobody refers to in all shards, or in those of some tenants; returns their aliases."""
+    homes = None if tenants is None else {tenant.home.database for tenant in tenants if tenant.home is not None}
+    servers = {shard_alias(shard.database): shard.database for shard in shards_of(conf.SERVERS)}
+    swept = servers.keys() if homes is None else servers.keys() & homes
+    for home in swept:
+        try:
+            done.removed += sweep(servers[home])
+        except (Error, TenantkitError) as error:
+            failed[home] = str(error)
+    return {*swept}
 
 
 def _ask(statement: str, tenants: Iterable[Any] | None) -> list[Any]:

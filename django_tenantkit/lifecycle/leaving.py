@@ -25,6 +25,7 @@ from . import databases
 from .alone import alone
 from .move.leaving import drop_rows
 from .shards import has_schema, main_connection, rename_in, schemas_on
+from .sweeping import sweep
 
 
 def leave_place(tenant: Any, days: int | None = None, *, dry_run: bool = False) -> Place:
@@ -147,5 +148,7 @@ def _drop(place: Place) -> None:
     elif place.isolation == TenantIsolation.SCHEMA:
         with schemas_on(place.database) as connection, connection.cursor() as cursor:
             cursor.execute(drop_schema(left_name(place.uid)))
+        if place.database:
+            sweep(place.database)
     else:
         drop_rows(place)

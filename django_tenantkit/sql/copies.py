@@ -81,10 +81,24 @@ DISMISS = _DISMISS.format(name="dismiss", which="= ANY")
 #: Rows of a table that is copied as a whole, but for those with these keys.
 DISMISS_OTHERS = _DISMISS.format(name="dismiss_others", which="<> ALL")
 
+#: What is on the list stays there until the caller's transaction ends: see `UNREGISTER` in `sweeping.py`.
 REGISTER = """
 CREATE OR REPLACE FUNCTION tenantkit.register_copies(table_name text, keys text[], home_uid text) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS
-$$ INSERT INTO tenantkit.copies SELECT table_name, key, home_uid FROM unnest(keys) AS key ON CONFLICT DO NOTHING $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS
+$$
+BEGIN
+    LOOP
+        INSERT INTO tenantkit.copies SELECT table_name, wanted, home_uid FROM unnest(keys) AS wanted
+            ON CONFLICT DO NOTHING;
+        PERFORM FROM tenantkit.copies WHERE name = table_name AND key = ANY (keys) AND home = home_uid FOR KEY SHARE;
+        EXIT WHEN NOT EXISTS (
+            SELECT FROM unnest(keys) AS wanted WHERE NOT EXISTS (
+                SELECT FROM tenantkit.copies WHERE name = table_name AND key = wanted AND home = home_uid
+            )
+        );
+    END LOOP;
+END
+$$
 """
 
 NOTE = """

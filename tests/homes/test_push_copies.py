@@ -74,7 +74,8 @@ def test_one_that_is_out_of_reach_is_named_and_the_others_are_done(acme: Any, gl
     assert ran.code == 3
     assert "1 databases are not up to date, 1 changes are left: acme: " in ran.complaint
     assert plans(globex) == ["by hand"]
-    assert json.loads(push("--format", "json").out) == {"dry_run": False, "databases": 1, "left": 0, "failed": {}}
+    told = {"dry_run": False, "databases": 1, "left": 0, "removed": 0, "failed": {}}
+    assert json.loads(push("--format", "json").out) == told
     assert plans(acme) == ["by hand"]
 
 

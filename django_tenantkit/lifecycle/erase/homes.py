@@ -15,7 +15,7 @@ from ...conf import conf
 from ...context import tenant_context
 from ...exceptions import HomeMissing
 from ...isolation import Home
-from ...isolation.entries import allows_databases, server_of
+from ...isolation.entries import allows_databases, is_shard, server_of
 from ...models import Place, PlaceState
 from ...sql.fence import OPEN
 from ...sql.homes import drop_schema
@@ -78,6 +78,11 @@ def drop_homes(tenant: Any) -> None:
                 databases.drop_database(tenant.uid, server)
                 databases.drop_left(tenant.uid, server)
             Place.objects.filter(pk=tenant.uid).update(state=PlaceState.GONE, drop_after=None, error="")
+
+
+def shards_of(tenant: Any) -> set[str]:
+    """The servers with a shard in which the tenant has a schema."""
+    return {server_of(one.alias) for one in own_tables(tenant.uid) if is_shard(one.alias)}
 
 
 def _servers_with_database(tenant: Any) -> Iterator[str]:

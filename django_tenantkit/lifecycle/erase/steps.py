@@ -17,8 +17,9 @@ from .. import jobs
 from ..reach import own_tables, shared_tables
 from ..stores import paths, store_of, stores
 from ..suspend import change_status
+from ..sweeping import sweep
 from .certificate import certificate_of
-from .homes import drop_homes, fence_off, homes_of, lift_fences
+from .homes import drop_homes, fence_off, homes_of, lift_fences, shards_of
 from .keeping import keeps_rows
 from .rows import count_erased, delete_rows, kept
 from .search import search
@@ -70,6 +71,7 @@ def repeatable() -> dict[str, jobs.Step]:
         "rows": rows,
         "shared rows": shared_rows,
         "homes": homes,
+        "copies": copies,
         "tombstone": tombstone,
     }
 
@@ -89,6 +91,7 @@ def count(job: Job) -> None:
         for name, found in (("rows", count_erased(tenant)), ("shared_rows", count_naming(tenant))):
             result[name] = dict(Counter(result.get(name, {})) + Counter(found))
         result["homes"] = sorted({*result.get("homes", ()), *homes_of(tenant)} if not keeps_rows() else ())
+        result["shards"] = sorted({*result.get("shards", ()), *shards_of(tenant)})
         result["domains"] = sorted({*result.get("domains", ()), *domains_of(tenant)})
         result.setdefault("isolation", tenant.isolation)
         result["stores"] = [store.name for store in stores() if store.takes_part("erase")]
@@ -141,6 +144,14 @@ def homes(job: Job) -> None:
     if not keeps_rows():
         with operator():
             drop_homes(job.tenant)
+
+
+@jobs.outside_transactions
+def copies(job: Job) -> None:
+    """Copies of shared rows in a shard to which only the tenant's rows referred."""
+    with operator():
+        for server in job.result["shards"]:
+            sweep(server)
 
 
 def tombstone(job: Job) -> None:

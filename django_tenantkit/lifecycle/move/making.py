@@ -18,6 +18,7 @@ from ...sql.homes import drop_schema, quoted
 from .. import databases, homes
 from ..contents import Reference
 from ..shards import main_connection, make_schema, make_shard, schemas_on
+from ..sweeping import sweep
 from ..templates import make_database
 from .sides import Side, Spot
 from .transfer import Transfer
@@ -44,6 +45,8 @@ def drop_place(spot: Spot) -> None:
         if spot.isolation == TenantIsolation.SCHEMA:
             with schemas_on(spot.server) as connection, connection.cursor() as cursor:
                 cursor.execute(drop_schema(spot.schema))
+            if spot.server:
+                sweep(spot.server)
         elif spot.isolation == TenantIsolation.DATABASE:
             databases.drop_database(spot.uid, spot.server)
 

@@ -25,6 +25,7 @@ from ..fence import is_fenced, set_fence
 from ..jobs import outside_transactions
 from ..stores import stores
 from ..suspend import change_status
+from ..sweeping import arriving
 from .aside import step_aside
 from .checking import check_dangling, check_room, check_sides, check_source, check_wish
 from .leaving import discard_rows, drop_half_copied, put_away
@@ -199,8 +200,9 @@ def shut(job: Job) -> None:
 def move_rows(job: Job) -> None:
     """Copy the rows, compare them, and say where the tenant lives from now on."""
     tenant = job.tenant
-    with opened(source_of(job), target_of(job)) as (main, (source, target)):
+    with opened(source_of(job), target_of(job)) as (main, (source, target)), ExitStack() as arrival:
         if not target.is_main and Spot.of(tenant) != target.spot:
+            arrival.enter_context(arriving(target.raw))
             bring_shared(source, target, tenant)
         if not job.arguments.get("online") and Spot.of(tenant) != target.spot:
             step_aside(source, target)

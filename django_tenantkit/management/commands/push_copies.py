@@ -24,7 +24,10 @@ class Command(TenantCommand):
             "--tenant", action="append", metavar="SLUG", dest="tenants", help="Report on this tenant; repeatable."
         )
         parser.add_argument(
-            "--all", action="store_true", help="Copy every copied row once more, and not only those that changed."
+            "--all",
+            action="store_true",
+            help="Copy every copied row once more, and not only those that changed; and remove copies from shards to "
+            "which no tenant there refers.",
         )
 
     def work(self, options: dict[str, Any]) -> None:
@@ -35,8 +38,15 @@ class Command(TenantCommand):
             return self.show({"dry_run": True, "waiting": found}, text)
         done = push_copies(tenants, again=options["all"], progress=self.progress())
         self.show(
-            {"dry_run": False, "databases": done.databases, "left": done.left, "failed": done.failed},
-            f"Copies in {done.databases} databases are up to date.",
+            {
+                "dry_run": False,
+                "databases": done.databases,
+                "left": done.left,
+                "removed": done.removed,
+                "failed": done.failed,
+            },
+            f"Copies in {done.databases} databases are up to date."
+            + (f" {done.removed} that nobody refers to were removed." if done.removed else ""),
         )
         if done.failed:
             listed = "; ".join(f"{slug}: {error}" for slug, error in done.failed.items())
