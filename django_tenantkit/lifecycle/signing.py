@@ -5,27 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..conf import conf
+from ..sql.policies import SIGNED
 from ..sql.roles import roles_of
-from ..sql.signature import pads, secrets_of
-
-POLICY = "tenantkit_signed"
-
-#: The tables with a policy of ours, and whether they ask for a signature.
-_TABLES = """
-SELECT format('%%I.%%I', nspname, relname), bool_or(polname = %s)
-FROM pg_policy JOIN pg_class ON pg_class.oid = polrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace
-WHERE polname IN ('tenantkit_rows', %s)
-GROUP BY 1 ORDER BY 1
-"""
-
-#: The tables of a schema that have policies and do not ask for a signature.
-_UNSIGNED_IN = """
-SELECT quote_ident(relname) FROM pg_class
-WHERE relnamespace = %s::regnamespace AND relkind IN ('r', 'p')
-    AND EXISTS (SELECT FROM pg_policy WHERE polrelid = pg_class.oid AND polname = 'tenantkit_rows')
-    AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = pg_class.oid AND polname = %s)
-ORDER BY relname
-"""
+from ..sql.signature import TABLES, pads, secrets_of
 
 
 def apply_signing(connection: Any) -> list[str]:
@@ -33,8 +15,7 @@ def apply_signing(connection: Any) -> list[str]:
     tables that were changed. With a setting of several secrets the first one signs and all of them count."""
     secrets = secrets_of(conf.SIGNED_CONTEXT)
     with connection.cursor() as cursor:
-        cursor.execute(_TABLES, [POLICY, POLICY])
-        wrong = [table for table, asks in cursor.fetchall() if asks != bool(secrets)]
+        wrong = _unlike(cursor, signed=bool(secrets))
         if secrets:
             keys = [pads(secret) for secret in secrets]
             cursor.execute(
@@ -43,7 +24,7 @@ def apply_signing(connection: Any) -> list[str]:
             insert = "INSERT INTO tenantkit.signing_keys (inner_key, outer_key) VALUES (%s, %s) ON CONFLICT DO NOTHING"
             cursor.executemany(insert, keys)
         for table in wrong:
-            cursor.execute(_demand(connection, table) if secrets else f"DROP POLICY {POLICY} ON {table}")
+            cursor.execute(_demand(connection, table) if secrets else f"DROP POLICY {SIGNED} ON {table}")
     return wrong
 
 
@@ -52,14 +33,19 @@ def sign_home(connection: Any, schema: str) -> None:
     if not secrets_of(conf.SIGNED_CONTEXT):
         return
     with connection.cursor() as cursor:
-        cursor.execute(_UNSIGNED_IN, [connection.ops.quote_name(schema), POLICY])
-        for (table,) in cursor.fetchall():
-            cursor.execute(_demand(connection, f"{connection.ops.quote_name(schema)}.{table}"))
+        for table in _unlike(cursor, signed=True, schema=schema):
+            cursor.execute(_demand(connection, table))
+
+
+def _unlike(cursor: Any, *, signed: bool, schema: str | None = None) -> list[str]:
+    """The guarded tables, of a schema or of all, that ask for a signature, or do not, unlike what is wanted."""
+    cursor.execute(TABLES, {"schema": schema})
+    return [table for table, asks in cursor.fetchall() if asks != signed]
 
 
 def _demand(connection: Any, table: str) -> str:
     roles, quote = roles_of(connection.settings_dict), connection.ops.quote_name
     return (
-        f"CREATE POLICY {POLICY} ON {table} AS RESTRICTIVE TO {quote(roles.application)}, {quote(roles.operator)} "
+        f"CREATE POLICY {SIGNED} ON {table} AS RESTRICTIVE TO {quote(roles.application)}, {quote(roles.operator)} "
         "USING ((SELECT tenantkit.context_is_signed()))"
     )

@@ -1,4 +1,5 @@
-"""The keyed digest of a context: HMAC-SHA256 (RFC 2104), which PostgreSQL checks without an extension."""
+"""The keyed digest of a context: HMAC-SHA256 (RFC 2104), which PostgreSQL checks without an extension; and which tables
+ask for it."""
 
 from __future__ import annotations
 
@@ -6,7 +7,31 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 
+from .homes import HOME_ROWS
+from .policies import ROWS, SIGNED
+
 _BLOCK = 64  # bytes of a block of SHA-256
+
+#: The keys of the secrets that count in a database.
+KEYS = "SELECT inner_key FROM tenantkit.signing_keys"
+
+#: The tables with a policy of ours for the rows of tenants, of those with a tenant's column and of those without, and
+#: whether they ask for a signature.
+TABLES = f"""
+SELECT format('%%I.%%I', nspname, relname), bool_or(polname = '{SIGNED}')
+FROM pg_policy JOIN pg_class ON pg_class.oid = polrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE polname IN ('{ROWS}', '{HOME_ROWS}', '{SIGNED}') AND (%(schema)s::text IS NULL OR nspname = %(schema)s)
+GROUP BY 1 ORDER BY 1
+"""
+
+#: Of the tables without a tenant's column those that ask for one, or do not, unlike the settings.
+UNLIKE = f"""
+SELECT format('%%I.%%I', nspname, relname) AS name
+FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE EXISTS (SELECT FROM pg_policy WHERE polrelid = pg_class.oid AND polname = '{HOME_ROWS}')
+    AND EXISTS (SELECT FROM pg_policy WHERE polrelid = pg_class.oid AND polname = '{SIGNED}') <> %(signed)s
+ORDER BY name
+"""
 
 
 def sign(secret: str, pairs: Iterable[tuple[str, str]]) -> str:

@@ -261,9 +261,9 @@ STORIES = {one.__name__: one for one in (life, lost, out_of_reach, pool)}
 def main() -> None:
     django.setup()
     call_command("migrate", verbosity=0)
-    from tests.shards import moving, sweeping
+    from tests.shards import moving, signing, sweeping
 
-    stories = {**STORIES, **moving.STORIES, **sweeping.STORIES}
+    stories = {**STORIES, **moving.STORIES, **sweeping.STORIES, **signing.STORIES}
     print(json.dumps(stories[sys.argv[1]](), default=str))
 
 

@@ -15,7 +15,7 @@ from ...conf import conf
 from ...exceptions import TenantkitError
 from ...sql.outside import connect_outside
 from ...sql.roles import roles_of
-from . import around, databases, fences, grants, guard, homes, keys, pooler, roles, rows, triggers
+from . import around, databases, fences, grants, guard, homes, keys, pooler, roles, rows, signing, triggers
 from .databases_evidence import TenantDatabase
 from .evidence import Evidence
 from .expected import expected
@@ -88,6 +88,8 @@ CATALOG: tuple[type[Check], ...] = (
     grants.SequenceSettable,
     grants.SequenceUnusable,
     grants.SigningKeysReadable,
+    signing.SigningKeys,
+    signing.SigningUnasked,
     grants.SettingStored,
     *HOMES,
     fences.FenceLeft,
