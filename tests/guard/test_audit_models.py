@@ -125,7 +125,8 @@ def test_a_changed_policy_of_every_kind_is_found(migrated: Project, policy: str,
 def test_signed_contexts_are_expected_where_the_settings_ask_for_them(migrated: Project, settings: Any) -> None:
     settings.TENANTKIT_SIGNED_CONTEXT = "secret"
     assert {(finding.id, finding.object.partition(" ")[0]) for finding in found(migrated)} == {
-        ("policy.missing", "tenantkit_signed")
+        ("policy.missing", "tenantkit_signed"),
+        ("signing.keys", "tenantkit.signing_keys"),
     }
     try:
         with by_system():
