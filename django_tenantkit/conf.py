@@ -108,7 +108,9 @@ class Settings:
         {},
         "More places for tenants, by name: what differs from the entry `default` in DATABASES, such as HOST and "
         "PASSWORD; nothing, for one more database of the main server. A tenant's `database` names one: it has a "
-        "schema in the database that tenants share there, or a database. Passwords stand here, and in no table.",
+        "schema in the database that tenants share there, or a database. Passwords stand here, and in no table. "
+        "`SYSTEM` is what differs for the system's login there from TENANTKIT_SYSTEM_DATABASE: HOST and PORT of the "
+        "server itself, where the others are a pooler's.",
     )
 
     PLACEMENT = Setting(

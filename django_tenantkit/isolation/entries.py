@@ -28,6 +28,10 @@ HOME_OF = "HOME_OF"
 #: And what says where its server is: the logins of the system and of the operator have HOST and PORT for the main one.
 SERVER_AT = "SERVER_AT"
 
+#: The same for the system's login, which has sessions of its own: where others go through a pooler, it does not. What
+#: differs for it stands in an entry of TENANTKIT_SERVERS under the second name.
+SYSTEM_AT, SYSTEM = "SYSTEM_AT", "SYSTEM"
+
 #: Servers have shards by their names, and those have uids.
 _SHARDS = UUID("6c9e6e0a-5d1c-5b0e-9a57-2f3f0f6f7a11")
 
@@ -127,9 +131,11 @@ def _entry(main: dict[str, Any], server: str, uid: UUID) -> dict[str, Any]:
             f"A tenant lives on the server {server!r}, which TENANTKIT_SERVERS does not name. Write what differs there "
             f"from DATABASES[{MAIN!r}]: TENANTKIT_SERVERS = {{{server!r}: {{'HOST': ...}}}}."
         )
-    differing = conf.SERVERS.get(server, {})
+    differing = {**conf.SERVERS.get(server, {})}
+    of_system = differing.pop(SYSTEM, {})
     made = {**main, **differing, "ATOMIC_REQUESTS": False, HOME_OF: uid.hex}
     made[SERVER_AT] = {key: differing[key] for key in ("HOST", "PORT") if key in differing}
+    made[SYSTEM_AT] = {**made[SERVER_AT], **of_system}
     made[ORIGINAL_NAME] = main.get(ORIGINAL_NAME) or main["NAME"]
     made["NAME"] = database_name(str(main["NAME"]), uid)
     # A pool for each tenant would keep connections open that TENANTKIT_DATABASE_CONNECTIONS counts.

@@ -255,7 +255,19 @@ def pool() -> Seen:
     return seen
 
 
-STORIES = {one.__name__: one for one in (life, lost, out_of_reach, pool)}
+def pooled() -> Seen:
+    """A server where requests go through a pooler, which is not there, and the system does not."""
+    from django_tenantkit import tenant_context
+    from django_tenantkit.lifecycle.places import make_place
+    from django_tenantkit.models import Tenant
+    from tests.testapp.models import Customer
+
+    place = make_place("schema", "eu")
+    with tenant_context(Tenant(slug="acme", pk=1, uid=place.pk, isolation="schema", database="eu")):
+        return {"made": place.state, "asked": raised(lambda: Customer.objects.count())}
+
+
+STORIES = {one.__name__: one for one in (life, lost, out_of_reach, pool, pooled)}
 
 
 def main() -> None:

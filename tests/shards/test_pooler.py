@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 
+from django_tenantkit.testing import embedded
 from tests import databases
 from tests.migrating.project import Project
 from tests.services import pgbouncer
+from tests.shards.conftest import Tell
 
 #: Processes at a time, each with four threads, and the pooler's connections to each database.
 PROCESSES, CONNECTIONS = 2, 2
 
 
 #: Requests of each thread, and as many as find out a database that keeps nothing apart.
-REQUESTS, FEWER = 80, 12
+REQUESTS, FEWER = 80, 25
 
 
 @pytest.mark.services
@@ -44,6 +46,14 @@ def test_every_answer_is_right_behind_a_pooler(project: Project, monkeypatch: py
     written = sum((Counter(one["written"]) for one in seen), Counter[str]())
     assert found == {"written": dict(sorted(written.items())), "strange": []}
     assert {line.split()[1] for one in control for line in one["wrong"]} == {"by_name"}
+
+
+def test_the_system_goes_to_the_server_itself(tell: Tell, server: embedded.EmbeddedServer) -> None:
+    itself = {"HOST": str(server.socket_directory), "PORT": ""}
+    seen = tell("pooled", eu={"HOST": "/no/pooler", "PORT": "6432", "SYSTEM": itself})
+    assert seen["made"] == "ready"
+    assert seen["asked"].startswith("TenantUnavailable: ")
+    assert "/no/pooler" in seen["asked"]
 
 
 def hammered(project: Project, requests: int) -> list[dict[str, Any]]:

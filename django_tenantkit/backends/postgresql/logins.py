@@ -21,7 +21,7 @@ from ...caches import at_work_in
 from ...conf import conf
 from ...context import current_scope
 from ...exceptions import TenantkitError
-from ...isolation.entries import HOME_OF, SERVER_AT
+from ...isolation.entries import HOME_OF, SERVER_AT, SYSTEM_AT
 from ...sql.homes import set_path
 from ...sql.roles import roles_of
 from .session import Session, session_cursor
@@ -162,7 +162,8 @@ class LoginsMixin(_Wrapper):
         """Django's own, for the login in hand, with cursors that send the context."""
         found = self.settings_dict
         differing = {SYSTEM: conf.SYSTEM_DATABASE, OPERATOR: _operators_login()}.get(self.login) or {}
-        self.settings_dict = {**found, **differing, **found.get(SERVER_AT, {}), "NAME": found["NAME"]}
+        at = found.get(SYSTEM_AT if self.login == SYSTEM else SERVER_AT, {})
+        self.settings_dict = {**found, **differing, **at, "NAME": found["NAME"]}
         try:
             params = super().get_connection_params()
         finally:
