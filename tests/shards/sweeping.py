@@ -270,7 +270,10 @@ class Held:
 
 def again() -> Seen:
     """Referred to again while the copy is on its way out: at each moment at which that can be."""
+    from django_tenantkit import tenant_context
+    from django_tenantkit.isolation import copying
     from django_tenantkit.lifecycle import sweeping
+    from django_tenantkit.lifecycle.shards import schemas_on
     from tests.shards.stories import make, raised
 
     acme = make("acme")
@@ -334,6 +337,26 @@ def again() -> Seen:
             sweeping.sweep("eu")
         held.__exit__()
         seen["brought then, and open"] = state(ann)
+        ann = idle("about to be named")
+        with before("_remove", lambda: brought(acme, ann)), patch.object(sweeping, "ROUNDS", 1):
+            sweeping.sweep("eu")
+        seen["brought, and not named yet"] = ann.username in copies().get("auth_user", [])
+        ann = idle("taken off")
+        sweeping.sweep("eu")
+        in_a_thread(lambda: copying._register(connections["default"], eu(), type(ann), [str(ann.pk)]))
+        looks = iter([lambda: None, lambda: owned(acme, ann, "again")])
+
+        def looking(connection: Any) -> Any:
+            in_a_thread(next(looks))
+            return real(connection)
+
+        real = sweeping._versions
+        with tenant_context(None), schemas_on("eu") as connection:
+            looked = patch.object(sweeping, "_versions", looking)
+            with looked, patch.object(copying, "_register"), patch.object(sweeping, "copy_again") as back:
+                sweeping._unregister(connection)
+            copying.copy_again(*back.call_args.args)
+        seen["put on the list again"] = state(ann)
         ann = idle("pushed")
         with before("_remove", lambda: type(ann).objects.filter(pk=ann.pk).update(first_name="Ann")):
             sweeping.sweep("eu")
@@ -341,6 +364,15 @@ def again() -> Seen:
         ann = idle("arriving")
         seen["while a tenant arrives"] = in_a_thread(lambda: arrives(lambda: raised(lambda: sweeping.sweep("eu"))))
     return seen
+
+
+def brought(tenant: Any, by: Any) -> None:
+    """Bring a row, as the statement does that is about to refer to it."""
+    from django_tenantkit import tenant_context
+    from django_tenantkit.isolation.copying import bring
+
+    with tenant_context(tenant):
+        bring(connections[eu()], {type(by): {str(by.pk)}})
 
 
 def arrives(work: Callable[[], Any]) -> Any:

@@ -53,4 +53,6 @@ def test_what_is_referred_to_again_stays_and_is_kept_up_to_date(tell: Tell) -> N
     assert seen["brought by a transaction that is open"] == kept
     assert seen["brought when it was removed"] == kept
     assert seen["brought then, and open"] == kept
+    assert seen["brought, and not named yet"]
+    assert seen["put on the list again"] == kept
     assert not seen["only changed"]
