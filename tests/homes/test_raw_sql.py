@@ -134,6 +134,20 @@ def test_what_is_no_table_of_tenants_is_postgresqls_error(acme: Any) -> None:
                 told(query)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_what_is_found_without_the_path_is_empty(acme: Any) -> None:
+    main: Any = connections[SHARED]
+    view = "CREATE VIEW public.names WITH (security_invoker) AS SELECT name FROM rows.testapp_customer"
+    with main.as_system(), main.cursor() as cursor:
+        cursor.execute(view)
+    try:
+        with tenant_context(acme):
+            assert told("SELECT name FROM rows.testapp_customer") == told("SELECT name FROM public.names") == []
+    finally:
+        with main.as_system(), main.cursor() as cursor:
+            cursor.execute("DROP VIEW public.names")
+
+
 def test_what_row_tenants_have_beside_tables_is_not_there_either(acme: Any) -> None:
     hint = r"HINT:  No function matches.* tenant acme lives in another database: here it finds what is in public"
     with tenant_context(acme), pytest.raises(ProgrammingError, match=hint), transaction.atomic():

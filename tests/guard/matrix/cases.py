@@ -36,7 +36,7 @@ SCOPING_DOES = {
 #: What would need both databases where the tenant has one, as shared rows are in the main one: it raises. That it shows
 #: nothing of another tenant is tried there too.
 ACROSS_DATABASES = (
-    *(f"operation: {name}" for name in ACROSS),
+    *(f"operation: {name}" for name in sorted(ACROSS)),
     *(
         f"read by the ORM: {name}"
         for name in (
