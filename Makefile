@@ -38,7 +38,7 @@ test-isolations: $(STAMP)  ## Run the tests of isolation again, with tenants in 
 test-databases: $(STAMP)  ## The same with tenants in databases, with all three kinds by turns, and with schemas in shards
 	TENANTKIT_TEST_ISOLATION=database $(BIN)/python -m pytest $(PARALLEL) $(APART) tests/guard $(ARGS)
 	TENANTKIT_TEST_ISOLATION=all $(BIN)/python -m pytest $(PARALLEL) tests/isolation tests/homes/test_interleaved.py $(ARGS)
-	TENANTKIT_TEST_ISOLATION=shard $(BIN)/python -m pytest $(PARALLEL) tests/isolation tests/homes/test_interleaved.py $(ARGS)
+	TENANTKIT_TEST_ISOLATION=shard $(BIN)/python -m pytest $(PARALLEL) tests/isolation tests/homes/test_interleaved.py tests/homes/test_raw_sql.py $(ARGS)
 
 lint: $(STAMP)  ## Check style, types, imports and missing migrations
 	$(BIN)/ruff check .
