@@ -65,14 +65,11 @@ def segment_of(steps: Sequence[Step]) -> Segment:
 
 def send(home: Home, segment: Segment) -> None:
     """Do recorded steps in a home, all or none. Raises `StateMoved`, `HomeMissing` and what PostgreSQL raises."""
-    parts = (
-        sql.begin(home.schema, home.uid),
-        segment.text.replace(segment.schema, home.schema),
-        *home.stamps(segment.steps[-1].noted),
-    )
+    parts = sql.begin(home.schema, home.uid), segment.text.replace(segment.schema, home.schema)
     try:
         with home.connection.cursor() as cursor:
             cursor.execute(sql.message(parts))
+        home.noted = segment.steps[-1].noted
     except DataError as error:
         if sql.MOVED in str(error):
             raise StateMoved from error

@@ -12,8 +12,7 @@ from threading import Lock, Semaphore, Thread
 from typing import Any
 from uuid import UUID
 
-from django.db import Error, models
-from django.db.models.functions import Now
+from django.db import Error
 
 from ...conf import conf
 from ...context import contained, logger, tenant_context
@@ -22,6 +21,7 @@ from ...models import SHARD, MigrationState, Place, PlaceState, TenantIsolation,
 from ..homes import applied_in, digest_of
 from ..shards import main_connection, shards_of
 from .homely import Home, StateMoved, finish, run_steps
+from .notes import Notes
 from .places import bring_database, guard_database, reach
 from .plans import Plan, Step, Wanted, plan_from
 from .replaying import next_segment, segment_of, send
@@ -46,7 +46,7 @@ class Options:
     of `wave` homes (0: all at once). The run stops when more than `stop_after` homes have failed, or that share of
     all homes if `stop_after_percent`; None: never. `wait`: seconds for which another run is waited for."""
 
-    workers: int = 2
+    workers: int = 3
     canary: int = 0
     wave: int = 0
     stop_after: float | None = None
@@ -127,15 +127,18 @@ def guard_databases(uids: Iterable[UUID] | None = None) -> list[Outcome]:
         found = list(places if uids is None else places.filter(pk__in=_with_shards(list(uids))))
         model = get_tenant_model()
         run.tenants = {one.uid: one for one in model._base_manager.filter(uid__in=[place.pk for place in found])}
+        notes = Notes(main_connection())
         for place in found:
-            outcome, began = Outcome(place.pk, run._name(place)), time.monotonic()
+            outcome, began, noted = Outcome(place.pk, run._name(place)), time.monotonic(), None
             try:
-                run._note_database(place, guard_database(place), began)
+                noted = _known(guard_database(place))
             except Exception as error:
                 logger.warning("migrate_tenants --guard: %s failed", outcome.name, exc_info=True)
                 outcome.error = " ".join(f"{type(error).__name__}: {error}".split())
             outcome.seconds = round(time.monotonic() - began, 4)
+            notes.add(place.pk, place.migrations, noted, outcome.error, outcome.seconds)
             outcomes.append(outcome)
+        notes.write()
     return outcomes
 
 
@@ -201,56 +204,50 @@ class _Run:
 
     def _worker(self, queue: deque[tuple[Place, Outcome]]) -> None:
         connection = main_connection()  # a thread has connections of its own
+        notes = Notes(connection)
         try:
             with connection.as_system(), contained("migrate_tenants"), tenant_context(None):
                 connection.ensure_connection()  # while another one runs what this one waits for
                 number = 0
-                while queue and not self.report.stopped:
-                    with suppress(IndexError):
-                        self._do(*queue.popleft())
-                    number += 1
-                    if number % HOMES_PER_CONNECTION == 0:
-                        connection.close()
+                try:
+                    while queue and not self.report.stopped:
+                        with suppress(IndexError):
+                            self._do(*queue.popleft(), notes)
+                        number += 1
+                        if number % HOMES_PER_CONNECTION == 0:
+                            connection.close()
+                finally:
+                    notes.write()
         except Exception as error:
             logger.exception("A worker of migrate_tenants ended")
             self.report.stopped = f"a worker ended: {error}"
         finally:
             connection.close()
 
-    def _do(self, place: Place, outcome: Outcome) -> None:
-        began = time.monotonic()
+    def _do(self, place: Place, outcome: Outcome, notes: Notes) -> None:
+        began, noted = time.monotonic(), None
         try:
             if place.isolation in _DATABASES:
                 with self.databases:
-                    names = bring_database(place, self.tenants.get(place.pk), self.wanted)
-                self._note_database(place, names, began)
+                    noted = _known(bring_database(place, self.tenants.get(place.pk), self.wanted))
             elif place.database in self.behind:
                 raise TenantkitError(f"The shard {place.database} is not migrated, and homes do not overtake it.")
             else:
                 with reach(place, self.tenants.get(place.pk)) as home:
-                    self._bring(home, place.migrations)
+                    try:
+                        self._bring(home, place.migrations)
+                    finally:
+                        noted = home.noted
         except Exception as error:
             logger.warning("migrate_tenants: %s failed", outcome.name, exc_info=True)
             outcome.error = " ".join(f"{type(error).__name__}: {error}".split())
         outcome.seconds = round(time.monotonic() - began, 4)
-        if outcome.error:
-            _note_failure(place, outcome)
+        notes.add(place.pk, place.migrations, noted, outcome.error, outcome.seconds)
         with self.lock:
             self.finished += 1
             self._consider_stopping()
             if self.progress is not None:
                 self.progress(self.finished, len(self.report.outcomes), outcome.name)
-
-    def _note_database(self, place: Place, names: list[str], began: float) -> None:
-        digest = digest_of(names)
-        MigrationState.objects.get_or_create(digest=digest, defaults={"names": names})
-        Place.objects.filter(pk=place.pk).update(
-            migrations=digest,
-            error="",
-            attempts=models.F("attempts") + 1,
-            seconds=round(time.monotonic() - began, 4),
-            updated_at=Now(),
-        )
 
     def _consider_stopping(self) -> None:
         limit = self.options.stop_after
@@ -270,8 +267,8 @@ class _Run:
                 plan, asked = self._ask(home), True
             try:
                 _follow(home, plan, replays)
-                if finish(home, plan, again=asked) or not home.is_main:
-                    Place.objects.filter(pk=home.uid).update(migrations=plan.end, error="")
+                finish(home, plan, again=asked)
+                home.noted = plan.end
                 return
             except StateMoved:
                 digest, asked = self._ask(home).digest, True
@@ -349,12 +346,11 @@ def _waves(pairs: Sequence[Any], options: Options) -> Iterator[Sequence[Any]]:
         yield rest[start : start + size]
 
 
-def _note_failure(place: Place, outcome: Outcome) -> None:
-    """In the ledger, if the database can be reached."""
-    with suppress(Error):
-        Place.objects.filter(pk=place.pk).update(
-            attempts=models.F("attempts") + 1, seconds=outcome.seconds, error=outcome.error, updated_at=Now()
-        )
+def _known(names: list[str]) -> str:
+    """The digest of a state, which can be looked up from now on."""
+    digest = digest_of(names)
+    MigrationState.objects.get_or_create(digest=digest, defaults={"names": names})
+    return digest
 
 
 __all__ = ["MigratingRefused", "Options", "Outcome", "Report", "migrate_tenants"]
