@@ -8,6 +8,8 @@ ARGS ?=
 PARALLEL = -n $(WORKERS) --dist worksteal
 APART := tests/isolation tests/homes tests/moving \
 	tests/archives/test_isolations.py tests/archives/test_round_trip.py tests/archives/test_random.py
+# With tenants of all three kinds by turns, in one process.
+INTERLEAVED := tests/isolation tests/homes/test_interleaved.py tests/homes/test_raw_sql.py
 # Starts two servers and projects of its own on them.
 SERVERS := tests/shards
 
@@ -30,15 +32,15 @@ coverage: $(STAMP)  ## The same, a quarter slower, and report what they ran thro
 	$(BIN)/coverage run -m pytest $(PARALLEL) --ignore=$(SERVERS) $(ARGS); status=$$?; \
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage report; exit $$status
 
-test-isolations: $(STAMP)  ## Run the tests of isolation again, with tenants in schemas, with some of each, and on two servers
+test-isolations: $(STAMP)  ## Run the tests of isolation again: tenants in schemas, some of each kind, on two servers
 	TENANTKIT_TEST_ISOLATION=schema $(BIN)/python -m pytest $(PARALLEL) $(APART) tests/guard tests/fire/test_packets.py $(ARGS)
 	TENANTKIT_TEST_ISOLATION=mixed $(BIN)/python -m pytest $(PARALLEL) $(APART) tests/fire/test_fire.py $(ARGS)
+	TENANTKIT_TEST_ISOLATION=all $(BIN)/python -m pytest $(PARALLEL) $(INTERLEAVED) $(ARGS)
 	$(BIN)/python -m pytest $(PARALLEL) $(SERVERS) $(ARGS)
 
-test-databases: $(STAMP)  ## The same with tenants in databases, with all three kinds by turns, and with schemas in shards
+test-databases: $(STAMP)  ## The same with tenants in databases, and with schemas in shards
 	TENANTKIT_TEST_ISOLATION=database $(BIN)/python -m pytest $(PARALLEL) $(APART) tests/guard $(ARGS)
-	TENANTKIT_TEST_ISOLATION=all $(BIN)/python -m pytest $(PARALLEL) tests/isolation tests/homes/test_interleaved.py $(ARGS)
-	TENANTKIT_TEST_ISOLATION=shard $(BIN)/python -m pytest $(PARALLEL) tests/isolation tests/homes/test_interleaved.py $(ARGS)
+	TENANTKIT_TEST_ISOLATION=shard $(BIN)/python -m pytest $(PARALLEL) $(INTERLEAVED) $(ARGS)
 
 lint: $(STAMP)  ## Check style, types, imports and missing migrations
 	$(BIN)/ruff check .

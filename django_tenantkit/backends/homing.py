@@ -9,10 +9,10 @@ on the shared table, for every tenant (docs/explanation/isolations.md).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
-from django.db import models
+from django.db import DatabaseError, models
 
 from ..conf import conf
 from ..registry import lives_at_home
@@ -25,7 +25,14 @@ class HomingSchemaEditor:
     """Mixin for `DatabaseSchemaEditor` of any PostgreSQL backend, in front of the others."""
 
     connection: Any
-    execute: Any
+
+    def execute(self, sql: Any, params: Any = ()) -> None:
+        """Run a statement. A database has an extension once, so it goes where every home finds it."""
+        if isinstance(sql, str) and sql.lstrip()[:16].upper() == "CREATE EXTENSION":
+            with self._looking_in("public", conf.ROW_SCHEMA):
+                super().execute(sql, params)  # type: ignore[misc]
+        else:
+            super().execute(sql, params)  # type: ignore[misc]
 
     def create_model(self, model: Model) -> None:
         """Make a table where it belongs."""
@@ -149,20 +156,28 @@ class HomingSchemaEditor:
         through = field.remote_field.through if field.many_to_many else None
         return through is not None and through._meta.auto_created and lives_at_home(through)
 
-    @contextmanager
-    def _schema_of(self, model: Model) -> Iterator[None]:
+    def _schema_of(self, model: Model) -> AbstractContextManager[None]:
         """Make tables in the schema of `model`: the first one in the path."""
-        rows = conf.ROW_SCHEMA
-        if not rows or self.connection.migrating:
+        at_home = lives_at_home(model)
+        return self._looking_in(*((conf.ROW_SCHEMA, "public") if at_home else ("public", conf.ROW_SCHEMA)))
+
+    @contextmanager
+    def _looking_in(self, *schemas: str | None) -> Iterator[None]:
+        """With these in the path, unless all is in `public` or in a tenant's schema."""
+        if not conf.ROW_SCHEMA or self.connection.migrating:
             yield
             return
-        here = (rows, "public") if lives_at_home(model) else ("public", rows)
         found = self.connection.path
-        self._set_path(here)
+        self._set_path(tuple(map(str, schemas)))
         try:
             yield
-        finally:
-            self._set_path(found)
+        except BaseException as error:
+            if isinstance(error, DatabaseError) and self.connection.in_atomic_block:
+                self.connection.path = found  # in the database the rollback does it, and nothing can be set until then
+            else:
+                self._set_path(found)
+            raise
+        self._set_path(found)
 
     def _move(self, model: Model, found: str | None, wanted: str | None) -> None:
         if conf.ROW_SCHEMA and not self.connection.migrating:

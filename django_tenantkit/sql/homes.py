@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .policies import OPERATOR, OWNER, ROWS, Policy, create_policy, enable
+from .policies import ROWS, Policy, create_policy, enable
 from .roles import Roles
 from .session import HOME, literal
 
@@ -94,17 +94,15 @@ def set_path(*schemas: str) -> str:
 
 def guard(schema: str, table: str, roles: Roles) -> list[str]:
     """The statements that guard a table (quoted) without a tenant's column: its rows are for statements that say
-    they are at home here. Compared with the session's word and not by a role for each schema, which would be a
-    membership for each tenant to look through at every login. As a subquery, which is run once for a statement: a
-    condition of policies is asked of every row, even one that looks at no column."""
+    they are at home here, for the operator and for the owner. Compared with the session's word and not by a role for
+    each schema, which would be a membership for each tenant to look through at every login. As a subquery, which is
+    run once for a statement: a condition of policies is asked of every row, even one that looks at no column. One
+    policy for all three: the server reads all of a table's, after each ALTER TABLE too."""
     name = f"{quoted(schema)}.{table}"
-    condition = f"(SELECT current_setting({literal(HOME)}, true) = {literal(schema)})"
-    policies = (
-        Policy(HOME_ROWS, roles.application, condition),
-        Policy(OPERATOR, roles.operator, f"current_user = {literal(roles.operator)}"),
-        Policy(OWNER, roles.owner, "true"),
-    )
-    return [enable(name), *(create_policy(name, policy, quoted(policy.role)) for policy in policies)]
+    others = ", ".join(map(literal, (roles.operator, roles.owner)))
+    at_home = f"(SELECT current_setting({literal(HOME)}, true) = {literal(schema)} OR current_user IN ({others}))"
+    users = ", ".join(map(quoted, (roles.application, roles.operator, roles.owner)))
+    return [enable(name), create_policy(name, Policy(HOME_ROWS, roles.application, at_home), users)]
 
 
 def unguarded(schema: str) -> tuple[str, list[str]]:

@@ -75,14 +75,17 @@ def record(schema: str, names: Sequence[tuple[str, str]], *, backwards: bool = F
     return f"INSERT INTO {ledger(schema)} (app, name, applied) VALUES {rows}"
 
 
-def stamp(uid: UUID, digest: str) -> str:
-    """The statement that notes the state of a place, at the end of the work on it."""
-    return (
-        f"UPDATE django_tenantkit_place SET migrations = {literal(digest)}, error = '', updated_at = now(), "
-        "attempts = attempts + 1, seconds = round(extract(epoch FROM clock_timestamp() - now())::numeric, 4) "
-        f"WHERE uid = {literal(str(uid))}"
-    )
-
+#: Notes the states of places: uids, the states that they were found in, those that their homes are in now, errors, and
+#: seconds. A place that somebody else has changed meanwhile keeps the state that it says.
+NOTE = """
+UPDATE django_tenantkit_place AS place
+SET migrations = CASE WHEN place.migrations = noted.before THEN coalesce(noted.after, place.migrations)
+        ELSE place.migrations END,
+    error = noted.error, seconds = noted.seconds, attempts = place.attempts + 1, updated_at = now()
+FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::numeric[])
+    AS noted (uid, before, after, error, seconds)
+WHERE place.uid = noted.uid
+"""
 
 #: Deferred references are looked at between two migrations, as at the end of a transaction.
 SETTLE = "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED"

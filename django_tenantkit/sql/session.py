@@ -37,9 +37,10 @@ def set_local(pairs: Iterable[tuple[str, str]], schema: str = "") -> str:
 
 def search_path(schema: str) -> tuple[str, str]:
     """The setting after which tables are looked for in a schema, a quoted name, and then among those that all
-    tenants share. Never in another tenant's, and not where row tenants are. Temporary tables come last, or one that
-    is left on the connection would stand in front of a table of its name."""
-    return "search_path", f"{schema}, public, pg_temp"
+    tenants share; in none, "", where the tenant's are in another database. Never in another tenant's, and not where row
+    tenants are. Temporary tables come last, or one that is left on the connection would stand in front of a table of
+    its name."""
+    return "search_path", f"{schema}, public, pg_temp" if schema else "public, pg_temp"
 
 
 def context(tenant: Any, user: Any, roles: Sequence[str], role: str) -> list[tuple[str, str]]:

@@ -25,8 +25,8 @@ from tests.archives.conftest import postgresql
 from tests.archives.graph import graph
 from tests.databases import ISOLATION, WITH_DATABASES
 from tests.erasing.papers.models import Folder, Paper
-from tests.isolation.world import World
-from tests.moving.ground import drop_left, fresh
+from tests.isolation.world import World, kinds_of_test
+from tests.moving.ground import drop_left, fresh, make_ready
 from tests.moving.test_random import Filled, steps
 from tests.testapp.models import Category, Customer, Invoice, Line, Note, Product, Profile, Tag
 
@@ -120,6 +120,7 @@ def test_it_comes_back_as_it_left(
 ) -> None:
     call_command("flush", verbosity=0, interactive=False)
     settings.MEDIA_ROOT = str(tmp_path / f"media{next(NUMBERS)}")
+    make_ready(*kinds_of_test())
     world = World()
     world.add_globex()
     with tenant_context(world.acme):

@@ -120,7 +120,8 @@ def test_rows_of_another_tenant(schema: str) -> None:
 def test_rows_in_a_place_that_is_free(acme: Any) -> None:
     if not has_ready_place("schema"):  # others took them all
         operated(make_place, "schema")
-    free = schema_name(operated(lambda: Place.objects.filter(isolation="schema", state="ready").first().pk))
+    ready = Place.objects.filter(isolation="schema", database="", state="ready")
+    free = schema_name(operated(ready.first).pk)
     insert = f"INSERT INTO {free}.testapp_tag (tenant_id, label) VALUES ({acme.pk}, 'x')"
     with planted(insert, f"DELETE FROM {free}.testapp_tag"):
         assert found("home") == [("home.foreign", free)]

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from django_tenantkit import get_current_tenant, tenant_context
 from django_tenantkit.exceptions import HomeMissing, TenantsElsewhere
@@ -92,3 +92,25 @@ def test_nothing_stays_on_the_connection(acme):
 def test_unscoped_code_is_told_of_tenants_elsewhere(acme):
     with pytest.raises(TenantsElsewhere, match="for_each_tenant"):
         operated(Customer.objects.count)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_extension_goes_where_every_home_finds_it():
+    """A database has it once, and row tenants' tables are in no other home's path."""
+    with connection.as_system(), connection.schema_editor(collect_sql=True) as editor:
+        editor.execute("CREATE EXTENSION IF NOT EXISTS citext")
+    assert editor.collected_sql == [
+        'SET search_path TO "public", "rows";',
+        "CREATE EXTENSION IF NOT EXISTS citext;",
+        'SET search_path TO "rows", "public";',
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("atomic", [True, False])
+def test_one_that_is_not_to_be_had_is_named_and_the_next_table_is_made_where_it_belongs(atomic):
+    with connection.as_system():
+        with pytest.raises(DatabaseError, match="nowhere"), connection.schema_editor(atomic=atomic) as editor:
+            editor.execute("CREATE EXTENSION nowhere")
+        assert raw("SHOW search_path") == [("rows, public",)]
+        assert connection.path == ("rows", "public")

@@ -1,5 +1,5 @@
-"""`python -m tests.migrating.killed KILLS SEED`: runs `migrate_tenants` forwards, backwards and forwards again, and
-each time kills it with signal 9 at a statement chosen at random: before it is sent, when it was sent and not
+"""`python -m tests.migrating.killed KILLS SEED [WORKERS]`: runs `migrate_tenants` forwards, backwards, and forwards
+again. Each time kills it with signal 9 at a statement chosen at random: before it is sent, when it was sent and not
 answered, or afterwards. Prints how many were killed when and how many ended by themselves."""
 
 from __future__ import annotations
@@ -92,10 +92,10 @@ def killed(place: int, moment: str, arguments: Sequence[str], *, may_fail: bool 
     return os.WIFSIGNALED(status)
 
 
-def main(kills: int, seed: int) -> None:
+def main(kills: int, seed: int, workers: int = 2) -> None:
     django.setup()
     chance = random.Random(seed)
-    command = ["migrate_tenants", "--wait", "60", "--all-tenants"]
+    command = ["migrate_tenants", "--wait", "60", "--all-tenants", "--workers", str(workers)]
     directions = [command, [*command, "--app-label", "evolving", "--target", "0001"]]
     found: Counter[str] = Counter()
     while sum(found[moment] for moment in MOMENTS) < kills:

@@ -139,12 +139,17 @@ def fresh(tenant: Any) -> Any:
     return Tenant.objects.get(pk=tenant.pk)
 
 
-@contextmanager
-def movers(*isolations: str) -> Iterator[list[Any]]:
-    """Tenants whose homes are free for others afterwards, and what they left is gone."""
+def make_ready(*isolations: str) -> None:
+    """See to it that tenants of these isolations find places: whoever moved away has left one that is gone."""
     for isolation in {*isolations} - {"row"}:
         while Place.objects.filter(isolation=isolation, state=PlaceState.READY).count() < isolations.count(isolation):
             operated(make_place, isolation)
+
+
+@contextmanager
+def movers(*isolations: str) -> Iterator[list[Any]]:
+    """Tenants whose homes are free for others afterwards, and what they left is gone."""
+    make_ready(*isolations)
     made = [make_tenant(f"mover{n}", isolation=isolation) for n, isolation in enumerate(isolations)]
     try:
         yield made

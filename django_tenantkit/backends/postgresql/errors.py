@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
+
 import psycopg
+from django.apps import apps
 from psycopg import errors
 
-from ...context import Scope
-from ...exceptions import HomeMissing, TenantUnavailable
+from ...context import Scope, describe
+from ...exceptions import AcrossDatabases, HomeMissing, TenantUnavailable
 from ...lookup import forget
+from ...registry import lives_at_home, table_map
 from ...sql.fence import SQLSTATE
 from ...sql.roles import Roles
 
 
-def without_prefix(error: psycopg.Error, ahead: bytes, statement: bytes, roles: Roles) -> psycopg.Error:
-    """`error` with a message that shows nothing of what was sent `ahead` of the statement; with the next
-    step where it is about the roles."""
-    cure, position = _cure(error, roles), error.diag.statement_position
+def without_prefix(
+    error: psycopg.Error, ahead: bytes, statement: bytes, roles: Roles, elsewhere: Scope | None = None
+) -> psycopg.Error:
+    """`error` with a message that shows nothing of what was sent `ahead` of the statement; with the next step where it
+    is about the roles, or about what a tenant that lives `elsewhere` has not in this database."""
+    cure, position = _cure(error, roles) or _missing_here(error, elsewhere), error.diag.statement_position
     if not cure and not (ahead and position):
         return error
     parts = [error.diag.message_primary or ""]
@@ -65,6 +71,22 @@ def missing_home(error: psycopg.Error, scope: Scope) -> HomeMissing | None:
     )
 
 
+def across_databases(error: psycopg.Error, elsewhere: Scope | None) -> AcrossDatabases | None:
+    """The error for SQL that names a table of tenants in the main database, for a tenant that lives `elsewhere`, if
+    that is what `error` says. The message may be in any language; that a FROM lacks a table is in all of them."""
+    message = error.diag.message_primary or ""
+    if elsewhere is None or not isinstance(error, errors.UndefinedTable) or "FROM" in message:
+        return None
+    for table, model in table_map(apps).models.items():
+        if lives_at_home(model) and re.search(rf"(?<![\w.]){re.escape(table)}(?![\w.])", message):
+            return AcrossDatabases(
+                f"This SQL looks for {table} in the main database, and {describe(elsewhere)} lives in another one. SQL "
+                f"that starts at a model of tenants goes there, as `{model._meta.object_name}.objects.raw(...)` does, "
+                "and so does that of `django.db.connection`. Start it there, or ask twice."
+            )
+    return None
+
+
 def _line(statement: str, offset: int) -> list[str]:
     """The line of `statement` with the character at `offset`, and a mark below it, as psql shows them."""
     if not 0 <= offset <= len(statement):
@@ -74,6 +96,14 @@ def _line(statement: str, offset: int) -> list[str]:
     label = f"LINE {statement.count(chr(10), 0, offset) + 1}: "
     shown = max(start, offset - 60)
     return [label + statement[shown : end if end >= 0 else None][:120], " " * (len(label) + offset - shown) + "^"]
+
+
+def _missing_here(error: psycopg.Error, elsewhere: Scope | None) -> str:
+    missing = (errors.UndefinedTable, errors.UndefinedFunction, errors.UndefinedObject)
+    if elsewhere is None or not isinstance(error, missing):
+        return ""
+    there = f"{describe(elsewhere)} lives in another database: here it finds what is in public, and not row tenants'."
+    return f"{error.diag.message_hint or ''} {there}".strip()
 
 
 def _cure(error: psycopg.Error, roles: Roles) -> str:

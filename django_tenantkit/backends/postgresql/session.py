@@ -28,7 +28,7 @@ from ...sql.homes import quoted
 from ...sql.roles import Roles
 from ...sql.session import HOME, SIGNATURE, context, search_path, set_local
 from ...sql.signature import secrets_of, sign
-from .errors import not_at_home, without_prefix
+from .errors import across_databases, not_at_home, without_prefix
 
 if TYPE_CHECKING:
     _Cursor = psycopg.Cursor[Any]
@@ -84,27 +84,28 @@ class Session:
                 pairs += [(name, _value(path)) for name, path in variables.items()]
             finally:
                 self.asking = False
-        schema = quoted(self._schema(scope)) if self.row_schema else ""
-        if schema:
+        schema = "" if not self.row_schema or self.is_elsewhere(scope) else quoted(self._schema(scope))
+        if self.row_schema:
             pairs.append(search_path(schema))
         prefix = set_local(pairs, schema).encode()
         scope.sent = (known, prefix)
         return prefix
 
-    def _schema(self, scope: Scope) -> str:
-        """Where the scope's tables are: no tenant and unscoped code have those of row tenants, and so has whoever
-        looks for shared rows in another database than the tenant's."""
-        home = scope.home
-        return home.schema if home is not None and home.schema and self._is_at(home) else self.row_schema
+    def is_elsewhere(self, scope: Scope) -> bool:
+        """Whether the scope's tenant has its tables in another database, and has none here: neither its own nor those
+        of row tenants, in which its rows would be missing without a word."""
+        return scope.home is not None and bool(scope.home.database != self.database)
 
-    def _is_at(self, home: Any) -> bool:
-        return bool(home.database == self.database)
+    def _schema(self, scope: Scope) -> str:
+        """Where the scope's tables are: no tenant and unscoped code have those of row tenants."""
+        home = scope.home
+        return home.schema if home is not None and home.schema else self.row_schema
 
     def _home(self, scope: Scope) -> str:
         """What tables without a tenant's column ask for: row tenants, who would share them, have none; nor has
         whoever lives in another database."""
         home = scope.home
-        shares = scope.key is not None and (home is None or home.shared or not self._is_at(home))
+        shares = scope.key is not None and (home is None or home.shared or self.is_elsewhere(scope))
         return "" if shares or not self.row_schema else self._schema(scope)
 
     def _pairs(self, scope: Scope, acts: bool, actor: Actor, secret: Secret) -> list[tuple[str, str]]:
@@ -142,18 +143,18 @@ class SessionCursor(_Cursor):
 
     def executemany(self, query: Any, params_seq: Iterable[Any], *, returning: bool = False) -> Any:
         """Run one statement for many sets of parameters in the current context."""
-        with _naming_home(), self._conn.pipeline(), self._tell():
+        with self._naming_home(), self._conn.pipeline(), self._tell():
             return super().executemany(query, params_seq, returning=returning)
 
     def stream(self, query: Any, params: Any = None, **kwargs: Any) -> Iterator[Any]:
         """Rows as they arrive; the statement runs in the context that is current at the first one."""
-        with _naming_home(), self._transaction(), self._tell():
+        with self._naming_home(), self._transaction(), self._tell():
             yield from super().stream(query, params, **kwargs)
 
     @contextmanager
     def copy(self, statement: Any, params: Any = None, **kwargs: Any) -> Iterator[Any]:
         """COPY in or out in the context that is current when it starts."""
-        with _naming_home(), self._transaction(), self._tell(), super().copy(statement, params, **kwargs) as copy:
+        with self._naming_home(), self._transaction(), self._tell(), super().copy(statement, params, **kwargs) as copy:
             yield copy
 
     @contextmanager
@@ -165,6 +166,23 @@ class SessionCursor(_Cursor):
             yield
         finally:
             self._told = False
+
+    @contextmanager
+    def _naming_home(self) -> Iterator[None]:
+        """That a tenant's schema is missing or fenced, or a table in another database, is told in our words, also
+        where the context goes ahead."""
+        try:
+            yield
+        except psycopg.Error as error:
+            told = not_at_home(error, current_scope()) or across_databases(error, self._elsewhere())
+            if told is not None:
+                raise told from error
+            raise
+
+    def _elsewhere(self) -> Scope | None:
+        """The scope in force, if its tenant has its tables in another database."""
+        scope = current_scope()
+        return scope if self.session.row_schema and self.session.is_elsewhere(scope) else None
 
     def _transaction(self) -> AbstractContextManager[Any]:
         """One for the context and the statement behind it, where none is open."""
@@ -197,13 +215,15 @@ class SessionCursor(_Cursor):
         super()._set_results(results[1:] if self._ahead else results)
 
     def _raise_for_result(self, result: Any) -> Any:
-        """Where psycopg turns a result into an error."""
-        try:
-            with _naming_home():
+        """Where psycopg turns a result into an error. Inside a pipeline into one of its own, or it would leave the
+        results behind it unread: whoever opened it tells it in our words."""
+        with self._naming_home() if self._conn._pipeline is None else nullcontext():
+            try:
                 super()._raise_for_result(result)
-        except psycopg.Error as error:
-            statement = self._query.query if self._query is not None else b""
-            raise without_prefix(error, self._ahead, statement, self.session.roles) from None
+            except psycopg.Error as error:
+                statement = self._query.query if self._query is not None else b""
+                told = without_prefix(error, self._ahead, statement, self.session.roles, self._elsewhere())
+                raise told from None
 
 
 class ServerBoundSessionCursor(SessionCursor):
@@ -214,7 +234,7 @@ class ServerBoundSessionCursor(SessionCursor):
         """Run one statement in the current context."""
         if not params and not binary:
             return super().execute(query, params, prepare=False)
-        with _naming_home(), self._conn.pipeline(), self._tell():
+        with self._naming_home(), self._conn.pipeline(), self._tell():
             return super().execute(query, params, binary=binary, **kwargs)
 
 
@@ -229,7 +249,7 @@ class NamedSessionCursor(SessionCursor, _ServerCursor):
         self._declared = self.session.prefix()
         if isinstance(self, ClientCursorMixin):
             return super().execute(query, params, **kwargs)
-        with _naming_home(), self._transaction(), self._tell():
+        with self._naming_home(), self._transaction(), self._tell():
             return super().execute(query, params, **kwargs)
 
     def scroll(self, value: int, mode: str = "relative") -> None:
@@ -257,17 +277,6 @@ class NamedSessionCursor(SessionCursor, _ServerCursor):
         result = self.pgresult = results[-1]
         self._tx.set_pgresult(result, set_loaders=False)
         return self._tx.load_rows(0, result.ntuples, self._make_row)
-
-
-@contextmanager
-def _naming_home() -> Iterator[None]:
-    """That a tenant's schema is missing, or fenced, is told in our words, also where the context goes ahead."""
-    try:
-        yield
-    except psycopg.Error as error:
-        if (told := not_at_home(error, current_scope())) is not None:
-            raise told from error
-        raise
 
 
 def session_cursor(kind: type[Any], session: Session) -> type[Any]:

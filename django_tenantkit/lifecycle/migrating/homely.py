@@ -28,11 +28,12 @@ class StateMoved(Exception):
 
 class Home:
     """A home at work: the connection to it, which is the system's, its schema, its place and its tenant, if it
-    has one. In another database than the main one, where places are, its place is noted when all is done."""
+    has one. `noted` is what its place is to say, if the work came to something."""
 
-    def __init__(self, connection: Any, schema: str, uid: UUID, tenant: Any = None, *, is_main: bool = True) -> None:
+    noted: str | None = None
+
+    def __init__(self, connection: Any, schema: str, uid: UUID, tenant: Any = None) -> None:
         self.connection = connection
-        self.is_main = is_main
         self.schema = schema
         self.uid = uid
         self.tenant = tenant
@@ -41,10 +42,6 @@ class Home:
     def name(self) -> str:
         """What messages call it."""
         return self.tenant.slug if self.tenant is not None else f"ready place {self.uid}"
-
-    def stamps(self, digest: str) -> list[str]:
-        """The statements that note the state of its place, where it is in that database."""
-        return [sql.stamp(self.uid, digest)] if self.is_main else []
 
     def missing(self) -> HomeMissing:
         """The error where there is no such schema."""
@@ -109,6 +106,7 @@ def run_step(home: Home, plan: Plan, step: Step) -> None:
                 make_kinds(connection)
     if not migration.atomic:
         _keep(home, step)
+    home.noted = step.noted
     plan.remember(step, after)
     if step.is_waiting:
         if obstacle := recording.obstacle or _names_home(home, recording.statements):
@@ -124,25 +122,23 @@ def _names_home(home: Home, statements: Iterable[str]) -> str:
     return "it names the tenant" if any(name in text for name in names) else ""
 
 
-def finish(home: Home, plan: Plan, *, again: bool = False) -> bool:
+def finish(home: Home, plan: Plan, *, again: bool = False) -> None:
     """Do what follows the steps of a plan, or all that ever does `again`: rows of nobody get values for columns that
-    are new, and apps make their first rows. Whether there was anything to do: until it is done the place is said to be
-    behind, so that a process that is killed here leaves nothing out."""
+    are new, and apps make their first rows. Until it is done the place is said to be behind, so that a process that is
+    killed here leaves nothing out."""
     if not (plan.finishes or again):
-        return False
+        return
     with home.connection.in_home(home.schema):
         if plan.spreads or again:
             with home.connection.cursor() as cursor:
                 cursor.execute(fill(home.schema))
         migrations = [(migration, False) for migration in plan.done]
         fill_home(home.connection, migrations, conf.TENANT_APPS if again else plan.fills)
-    return True
 
 
 def _keep(home: Home, step: Step) -> None:
-    statements = [sql.record(home.schema, step.names, backwards=step.backwards), *home.stamps(step.noted)]
     with home.connection.cursor() as cursor:
-        cursor.execute(sql.message(statements))
+        cursor.execute(sql.record(home.schema, step.names, backwards=step.backwards))
 
 
 def _forget_rows(state: Any) -> None:

@@ -58,4 +58,4 @@ def reach(place: Place, tenant: Any) -> Iterator[Home]:
         return
     connection: Any = connections[shard_alias(place.database)]
     with connection.as_system(), alone(main, place.uid):  # whoever moves or drops it asks the main database
-        yield Home(connection, schema, place.uid, tenant, is_main=False)
+        yield Home(connection, schema, place.uid, tenant)

@@ -106,6 +106,11 @@ class Plan:
         return bool(self.steps) and self.steps[-1].noted != self.end
 
     @property
+    def is_recorded(self) -> bool:
+        """Whether one message does it all."""
+        return bool(self.steps) and all(step.script is not None for step in self.steps) and not self.finishes
+
+    @property
     def end(self) -> str:
         """The state that it leads to."""
         return self.steps[-1].after if self.steps else self.digest

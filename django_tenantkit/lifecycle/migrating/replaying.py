@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from uuid import uuid4
 
-from django.db import DataError, ProgrammingError
+from django.db import DataError, Error, ProgrammingError
 from psycopg import errors
 
 from ...isolation.schema import schema_name
@@ -65,14 +65,10 @@ def segment_of(steps: Sequence[Step]) -> Segment:
 
 def send(home: Home, segment: Segment) -> None:
     """Do recorded steps in a home, all or none. Raises `StateMoved`, `HomeMissing` and what PostgreSQL raises."""
-    parts = (
-        sql.begin(home.schema, home.uid),
-        segment.text.replace(segment.schema, home.schema),
-        *home.stamps(segment.steps[-1].noted),
-    )
     try:
         with home.connection.cursor() as cursor:
-            cursor.execute(sql.message(parts))
+            cursor.execute(sql.message(_parts(home, segment)))
+        home.noted = segment.steps[-1].noted
     except DataError as error:
         if sql.MOVED in str(error):
             raise StateMoved from error
@@ -82,6 +78,24 @@ def send(home: Home, segment: Segment) -> None:
         if isinstance(cause, errors.InvalidSchemaName | errors.UndefinedTable) and _is_about_home(home, str(cause)):
             raise home.missing() from error
         raise
+
+
+def send_together(homes: Sequence[Home], segment: Segment) -> None:
+    """Do recorded steps in several homes of one database, with one message and a transaction for each. Where it fails
+    those before the one that failed are done. Raises what PostgreSQL raises."""
+    connection = homes[0].connection
+    texts = [sql.message(("BEGIN", *_parts(home, segment), "COMMIT")) for home in homes]
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(sql.message(texts))
+    except Error:
+        if connection.connection is not None and not connection.connection.closed:
+            connection.connection.rollback()
+        raise
+
+
+def _parts(home: Home, segment: Segment) -> tuple[str, str]:
+    return sql.begin(home.schema, home.uid), segment.text.replace(segment.schema, home.schema)
 
 
 def _is_about_home(home: Home, text: str) -> bool:

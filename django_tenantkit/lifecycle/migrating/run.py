@@ -5,30 +5,33 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import takewhile
 from threading import Lock, Semaphore, Thread
 from typing import Any
 from uuid import UUID
 
-from django.db import Error, models
-from django.db.models.functions import Now
+from django.db import Error
 
 from ...conf import conf
 from ...context import contained, logger, tenant_context
 from ...exceptions import HomeMissing, MigratingRefused, TenantkitError
+from ...isolation.schema import schema_name
 from ...models import SHARD, MigrationState, Place, PlaceState, TenantIsolation, get_tenant_model
 from ..homes import applied_in, digest_of
 from ..shards import main_connection, shards_of
 from .homely import Home, StateMoved, finish, run_steps
+from .notes import Notes
 from .places import bring_database, guard_database, reach
 from .plans import Plan, Step, Wanted, plan_from
-from .replaying import next_segment, segment_of, send
-from .survey import State, refuse_without_main, run_lock, survey
+from .replaying import next_segment, segment_of, send, send_together
+from .report import Options, Outcome, Report
+from .survey import refuse_without_main, run_lock, survey
 
 #: After so many homes a worker connects anew: a backend remembers every table that it saw.
 HOMES_PER_CONNECTION = 200
+
+#: Homes for which one message is sent, where all that is to be done there was recorded; and its characters at most.
+TOGETHER, SIZE = 8, 100_000
 
 #: The isolations of places that are whole databases.
 _DATABASES = (TenantIsolation.DATABASE, SHARD)
@@ -36,56 +39,12 @@ _DATABASES = (TenantIsolation.DATABASE, SHARD)
 #: How often the state of a home may turn out to be another one.
 _ROUNDS = 5
 
+#: A home that is to be done.
+Pair = tuple[Place, Outcome]
+Queue = deque[Pair]
+
 #: Told after each home: how many are done, of how many, and the name of the last.
 Progress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a run goes about it. `canary` homes go first, and if one of them fails no other follows; then come waves
-    of `wave` homes (0: all at once). The run stops when more than `stop_after` homes have failed, or that share of
-    all homes if `stop_after_percent`; None: never. `wait`: seconds for which another run is waited for."""
-
-    workers: int = 2
-    canary: int = 0
-    wave: int = 0
-    stop_after: float | None = None
-    stop_after_percent: bool = False
-    wait: float = 10.0
-
-
-@dataclass
-class Outcome:
-    """How it went with one home. `error` is empty where it is as wanted, `seconds` None where it was not reached."""
-
-    uid: UUID
-    name: str
-    seconds: float | None = None
-    error: str = ""
-
-
-@dataclass
-class Report:
-    """What a run found and did. `stopped`: why homes were left out, or empty."""
-
-    states: list[State]
-    outcomes: list[Outcome] = field(default_factory=list)
-    stopped: str = ""
-
-    @property
-    def failed(self) -> list[Outcome]:
-        """The homes that are not as wanted, for they failed."""
-        return [one for one in self.outcomes if one.error]
-
-    @property
-    def done(self) -> list[Outcome]:
-        """The homes that are as wanted by this run."""
-        return [one for one in self.outcomes if one.seconds is not None and not one.error]
-
-    @property
-    def left(self) -> list[Outcome]:
-        """The homes that were not reached."""
-        return [one for one in self.outcomes if one.seconds is None]
 
 
 def migrate_tenants(
@@ -127,15 +86,18 @@ def guard_databases(uids: Iterable[UUID] | None = None) -> list[Outcome]:
         found = list(places if uids is None else places.filter(pk__in=_with_shards(list(uids))))
         model = get_tenant_model()
         run.tenants = {one.uid: one for one in model._base_manager.filter(uid__in=[place.pk for place in found])}
+        notes = Notes(main_connection())
         for place in found:
-            outcome, began = Outcome(place.pk, run._name(place)), time.monotonic()
+            outcome, began, noted = Outcome(place.pk, run._name(place)), time.monotonic(), None
             try:
-                run._note_database(place, guard_database(place), began)
+                noted = _known(guard_database(place))
             except Exception as error:
                 logger.warning("migrate_tenants --guard: %s failed", outcome.name, exc_info=True)
                 outcome.error = " ".join(f"{type(error).__name__}: {error}".split())
             outcome.seconds = round(time.monotonic() - began, 4)
+            notes.add(place.pk, place.migrations, noted, outcome.error, outcome.seconds)
             outcomes.append(outcome)
+        notes.write()
     return outcomes
 
 
@@ -187,7 +149,7 @@ class _Run:
         tenant = self.tenants.get(place.pk)
         return tenant.slug if tenant is not None else f"ready place {place.pk}"
 
-    def _work_off(self, wave: Sequence[tuple[Place, Outcome]]) -> None:
+    def _work_off(self, wave: Sequence[Pair]) -> None:
         queue = deque(wave)
         workers = [Thread(target=self._worker, args=[queue]) for _ in range(min(self.options.workers, len(wave)))]
         for worker in workers:
@@ -199,58 +161,95 @@ class _Run:
             self.report.stopped = "it was interrupted"  # each worker ends with the home that it is at
             raise
 
-    def _worker(self, queue: deque[tuple[Place, Outcome]]) -> None:
+    def _worker(self, queue: Queue) -> None:
         connection = main_connection()  # a thread has connections of its own
+        notes = Notes(connection)
         try:
             with connection.as_system(), contained("migrate_tenants"), tenant_context(None):
                 connection.ensure_connection()  # while another one runs what this one waits for
-                number = 0
-                while queue and not self.report.stopped:
-                    with suppress(IndexError):
-                        self._do(*queue.popleft())
-                    number += 1
-                    if number % HOMES_PER_CONNECTION == 0:
-                        connection.close()
+                try:
+                    self._work(queue, notes)
+                finally:
+                    notes.write()
         except Exception as error:
             logger.exception("A worker of migrate_tenants ended")
             self.report.stopped = f"a worker ended: {error}"
         finally:
             connection.close()
 
-    def _do(self, place: Place, outcome: Outcome) -> None:
-        began = time.monotonic()
+    def _work(self, queue: Queue, notes: Notes) -> None:
+        number = 0
+        while not self.report.stopped and (pairs := self._next(queue)):
+            if not self._do_together(pairs, notes):
+                for pair in pairs:
+                    if not self.report.stopped:
+                        self._do(*pair, notes)
+            number += len(pairs)
+            if number >= HOMES_PER_CONNECTION:
+                notes.connection.close()
+                number = 0
+
+    def _do(self, place: Place, outcome: Outcome, notes: Notes) -> None:
+        began, noted = time.monotonic(), None
         try:
             if place.isolation in _DATABASES:
                 with self.databases:
-                    names = bring_database(place, self.tenants.get(place.pk), self.wanted)
-                self._note_database(place, names, began)
+                    noted = _known(bring_database(place, self.tenants.get(place.pk), self.wanted))
             elif place.database in self.behind:
                 raise TenantkitError(f"The shard {place.database} is not migrated, and homes do not overtake it.")
             else:
                 with reach(place, self.tenants.get(place.pk)) as home:
-                    self._bring(home, place.migrations)
+                    try:
+                        self._bring(home, place.migrations)
+                    finally:
+                        noted = home.noted
         except Exception as error:
             logger.warning("migrate_tenants: %s failed", outcome.name, exc_info=True)
             outcome.error = " ".join(f"{type(error).__name__}: {error}".split())
-        outcome.seconds = round(time.monotonic() - began, 4)
-        if outcome.error:
-            _note_failure(place, outcome)
+        self._end(place, outcome, noted, time.monotonic() - began, notes)
+
+    def _next(self, queue: Queue) -> list[Pair]:
+        """The next home, or the next few that one message can do: no more than a part of what is left, so that nobody
+        has much to do when the others are done."""
+        with self.lock:
+            pairs = [queue.popleft()] if queue else []
+            plan = self._replayed(pairs[0][0]) if pairs else None
+            if plan is not None:
+                most = min(TOGETHER, len(queue) // (2 * self.options.workers), SIZE // len(next_segment(plan, 0).text))
+                while len(pairs) < most and self._replayed(queue[0][0]) is plan:
+                    pairs.append(queue.popleft())
+        return pairs
+
+    def _replayed(self, place: Place) -> Plan | None:
+        """The plan of a home of the main database, if nothing is to be done there but to send what was recorded."""
+        plan = self.plans.get(place.migrations)
+        is_schema = place.isolation == TenantIsolation.SCHEMA and not place.database
+        return plan if is_schema and plan is not None and plan.is_recorded else None
+
+    def _do_together(self, pairs: list[Pair], notes: Notes) -> bool:
+        """Do several homes, and tell whether they are done. If not each is to be done by itself: those before the one
+        that failed turn out to be done."""
+        if len(pairs) < 2 or (plan := self._replayed(pairs[0][0])) is None:
+            return False
+        began = time.monotonic()
+        homes = [Home(notes.connection, schema_name(place.pk), place.pk) for place, _ in pairs]
+        try:
+            send_together(homes, next_segment(plan, 0))
+        except Error:
+            return False
+        seconds = (time.monotonic() - began) / len(pairs)
+        for place, outcome in pairs:
+            self._end(place, outcome, plan.end, seconds, notes)
+        return True
+
+    def _end(self, place: Place, outcome: Outcome, noted: str | None, seconds: float, notes: Notes) -> None:
+        outcome.seconds = round(seconds, 4)
+        notes.add(place.pk, place.migrations, noted, outcome.error, outcome.seconds)
         with self.lock:
             self.finished += 1
             self._consider_stopping()
             if self.progress is not None:
                 self.progress(self.finished, len(self.report.outcomes), outcome.name)
-
-    def _note_database(self, place: Place, names: list[str], began: float) -> None:
-        digest = digest_of(names)
-        MigrationState.objects.get_or_create(digest=digest, defaults={"names": names})
-        Place.objects.filter(pk=place.pk).update(
-            migrations=digest,
-            error="",
-            attempts=models.F("attempts") + 1,
-            seconds=round(time.monotonic() - began, 4),
-            updated_at=Now(),
-        )
 
     def _consider_stopping(self) -> None:
         limit = self.options.stop_after
@@ -270,8 +269,8 @@ class _Run:
                 plan, asked = self._ask(home), True
             try:
                 _follow(home, plan, replays)
-                if finish(home, plan, again=asked) or not home.is_main:
-                    Place.objects.filter(pk=home.uid).update(migrations=plan.end, error="")
+                finish(home, plan, again=asked)
+                home.noted = plan.end
                 return
             except StateMoved:
                 digest, asked = self._ask(home).digest, True
@@ -339,7 +338,7 @@ def _advance(home: Home, plan: Plan, place: int, replays: bool) -> Sequence[Step
     return segment.steps
 
 
-def _waves(pairs: Sequence[Any], options: Options) -> Iterator[Sequence[Any]]:
+def _waves(pairs: Sequence[Pair], options: Options) -> Iterator[Sequence[Pair]]:
     """The canaries, and then the others in waves."""
     if options.canary:
         yield pairs[: options.canary]
@@ -349,12 +348,11 @@ def _waves(pairs: Sequence[Any], options: Options) -> Iterator[Sequence[Any]]:
         yield rest[start : start + size]
 
 
-def _note_failure(place: Place, outcome: Outcome) -> None:
-    """In the ledger, if the database can be reached."""
-    with suppress(Error):
-        Place.objects.filter(pk=place.pk).update(
-            attempts=models.F("attempts") + 1, seconds=outcome.seconds, error=outcome.error, updated_at=Now()
-        )
+def _known(names: list[str]) -> str:
+    """The digest of a state, which can be looked up from now on."""
+    digest = digest_of(names)
+    MigrationState.objects.get_or_create(digest=digest, defaults={"names": names})
+    return digest
 
 
 __all__ = ["MigratingRefused", "Options", "Outcome", "Report", "migrate_tenants"]

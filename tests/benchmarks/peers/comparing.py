@@ -11,7 +11,7 @@ from statistics import median
 
 from tests.benchmarks.method import Figures, Seconds, figure, ratio
 
-from .contenders import ALONE, CLONING, GUARDED, LIMITED, OURS, PLAIN, Process, messages
+from .contenders import ALONE, CLONING, CONTEXT, GUARDED, LIMITED, OURS, PLAIN, Process, messages
 from .field import sharing
 
 Processes = dict[str, Process]
@@ -146,7 +146,7 @@ def claiming(ours: Process) -> Iterator[Row]:
 def requests(found: Processes, sizes: Sizes) -> Iterator[Row]:
     """A page of five queries."""
     with ExitStack() as stack:
-        everybody = {**found, **sharing(LIMITED, found, stack)}
+        everybody = {**found, **sharing((CONTEXT, *LIMITED), found, stack)}
         for process in everybody.values():
             process.ask("request", times=50)
         times = max(1, round(LEG / (everybody[PLAIN.name].clock("request", times=20).wall / 20)))

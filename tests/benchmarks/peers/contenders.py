@@ -69,6 +69,8 @@ CLONING = tuple(
 )
 GUARDED = Contender("bare DDL with policies", "ours", of=OURS.name, switch={"TENANTKIT_PEERS_BARE": "1"})
 ALONE = Contender("django_tenantkit, one worker", "ours", of=OURS.name, switch={"TENANTKIT_PEERS_WORKERS": "1"})
+#: The text that our session protocol sends in front of each statement, and nothing else of ours.
+CONTEXT = Contender("plain Django, context in front", "plain", of=PLAIN.name, switch={"TENANTKIT_PEERS_CONTEXT": "1"})
 LIMITED = tuple(
     Contender(f"{peer.name}, calls limited", peer.module, peer.requirement, peer.name, {"TENANTKIT_PEERS_LIMITED": "1"})
     for peer in PEERS

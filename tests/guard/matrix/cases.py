@@ -33,15 +33,14 @@ SCOPING_DOES = {
     "cross by the ORM: create for nobody": "The tenant is filled in.",
 }
 
-#: What differs where the tenant has a database, and shared rows are in the main one. That it shows nothing of another
-#: tenant is tried there too.
-IN_A_DATABASE = {
-    **{f"operation: {name}": "It starts at a shared model, and raises." for name in ACROSS},
-    "read by the ORM: extra tables": "It starts at a shared model, and raises.",
-    **{
-        f"read by the ORM: {name}": "SQL below a shared model, which nobody reads but the main database: no tenant's "
-        "rows are there."
+#: What would need both databases where the tenant has one, as shared rows are in the main one: it raises. That it shows
+#: nothing of another tenant is tried there too.
+ACROSS_DATABASES = (
+    *(f"operation: {name}" for name in sorted(ACROSS)),
+    *(
+        f"read by the ORM: {name}"
         for name in (
+            "extra tables",
             "raw of a shared model",
             "RawSQL as an annotation",
             "RawSQL in a filter",
@@ -49,7 +48,12 @@ IN_A_DATABASE = {
             "Func with a query",
             "extra select",
         )
-    },
+    ),
+)
+
+#: What differs there.
+IN_A_DATABASE = {
+    **dict.fromkeys(ACROSS_DATABASES, "It starts at a shared model, and raises."),
     "write by the ORM: update a shared row": "It reaches the main database; plain Django has the copy, read-only.",
 }
 

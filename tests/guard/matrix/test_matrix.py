@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from .cases import ALONE, CASES, DIFFERENT, IN_A_DATABASE, NO_TENANT, SCOPED, WAYS, Case, in_place
+from django_tenantkit.exceptions import AcrossDatabases
+from tests.isolation.world import has_database
+
+from .cases import ACROSS_DATABASES, ALONE, CASES, DIFFERENT, IN_A_DATABASE, NO_TENANT, SCOPED, WAYS, Case, in_place
 from .crossing import GENERIC
 from .ground import FINE, Ground
 
@@ -31,6 +34,13 @@ def test_the_database_alone_where_there_is_no_tenant(ground: Ground, name: str) 
 @pytest.mark.parametrize("name", in_place(SCOPED))
 def test_the_orms_scoping_too(ground: Ground, name: str) -> None:
     assert Case(name, SCOPED).judge(ground) == FINE
+
+
+@pytest.mark.parametrize("name", ACROSS_DATABASES)
+def test_what_would_need_both_databases_raises(ground: Ground, name: str) -> None:
+    if not has_database(ground.acme):
+        pytest.skip("there is one database")
+    assert isinstance(ground.run(WAYS[name], ground.acme, scoped=True).error, AcrossDatabases)
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no guard of its own")
