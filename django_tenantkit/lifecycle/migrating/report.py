@@ -14,7 +14,7 @@ class Options:
     of `wave` homes (0: all at once). The run stops when more than `stop_after` homes have failed, or that share of
     all homes if `stop_after_percent`; None: never. `wait`: seconds for which another run is waited for."""
 
-    workers: int = 3
+    workers: int = 2
     canary: int = 0
     wave: int = 0
     stop_after: float | None = None

@@ -26,7 +26,7 @@ class Command(TenantCommand):
         add_tenant_options(parser, required=False, every="All, and the places that wait for tenants.")
         parser.add_argument("--app-label", default="", metavar="APP", help="Migrate this app only.")
         parser.add_argument("--target", default="", metavar="NAME", help="To this migration of it, backwards too.")
-        parser.add_argument("--workers", type=_positive, default=3, metavar="N", help="How many work at once: 3.")
+        parser.add_argument("--workers", type=_positive, default=2, metavar="N", help="How many work at once: 2.")
         parser.add_argument("--canary", type=int, default=0, metavar="N", help="Migrate N first, stop if one fails.")
         parser.add_argument("--wave", type=int, default=0, metavar="N", help="Then N at a time.")
         parser.add_argument(
