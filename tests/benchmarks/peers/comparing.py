@@ -84,7 +84,7 @@ class Comparison:
     def run(self, blocks: int, more: int) -> Iterator[Row]:
         """Its rows."""
         first = next(iter(self.found))
-        near = {name: self.found[name] for name in (first, OURS.name)}
+        near = {name: self.found[name] for name in (first, OURS.name) if name in self.found}
         ratios: dict[str, list[Seconds]] = {name: [] for name in self.found}
         walls: dict[str, list[float]] = {name: [] for name in self.found}
         for taking_part in [self.found] * blocks + [near] * more:
@@ -167,9 +167,12 @@ def migrating(found: Processes, sizes: Sizes) -> Iterator[Row]:
     numbers = count(1)
     if len(found) > len(ours):
         yield from _migrating(found, sizes.of_peers, sizes.blocks, numbers, ddl, has_targets=False)
-    with ExitStack() as stack:
-        ours |= sharing((ALONE,), found, stack)
-        yield from _migrating(ours, sizes.schemas, sizes.more, numbers, ddl, has_targets=True)
+    yield from _migrating(ours, sizes.schemas, sizes.more, numbers, ddl, has_targets=True)
+    with ExitStack() as stack:  # by themselves, as each leg leaves one migration more for the next to plan with
+        alone = {PLAIN.name: found[PLAIN.name], **sharing((ALONE,), found, stack)}
+        for row in _migrating(alone, sizes.schemas, sizes.blocks, numbers, ddl, has_targets=False):
+            if row.name == ALONE.name:
+                yield row
 
 
 def _migrating(

@@ -65,6 +65,11 @@ class Side:
     def before_migrating(self) -> None:
         """What an operator has to do first, and is not measured."""
 
+    def tidy(self) -> None:
+        """What autovacuum does elsewhere: take out of the catalog what was altered before."""
+        connection.ensure_connection()
+        connection.connection.execute("VACUUM")
+
     def hold(self) -> None:
         """Log in, and stay so: what is counted from here is the work."""
 
@@ -79,6 +84,7 @@ class Side:
         for text in operations:
             write(text)
         self.before_migrating()
+        self.tidy()
         return timed(self.migrate_all)
 
     def idle(self) -> list[float]:

@@ -61,6 +61,10 @@ class Ours(Side):
     def before_migrating(self) -> None:
         call_command("migrate", verbosity=0)
 
+    def tidy(self) -> None:
+        with connection.as_system():
+            super().tidy()
+
     def migrate_all(self) -> None:
         call_command("migrate_tenants", all_tenants=True, verbosity=0, **WORKERS)
 

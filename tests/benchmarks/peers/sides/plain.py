@@ -47,6 +47,8 @@ class Plain(Side):
         ddl = recorded(lambda: call_command("migrate", verbosity=0))
         messages = [";\n".join([f'SET search_path TO "{name}"', *ddl, "RESET search_path"]) for name in self.schemas]
 
+        self.tidy()
+
         def run() -> None:
             connection.close()  # a command logs in, and its backend knows no table yet
             for message in messages:
