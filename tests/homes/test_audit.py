@@ -46,6 +46,14 @@ def test_homes_as_they_are_made_have_no_faults(acme: Any) -> None:
     assert found() == []
 
 
+def test_a_table_that_asks_for_a_signature_which_nobody_gives(schema: str) -> None:
+    table, role = f"{schema}.django_migrations", roles_of(connection.settings_dict).application
+    signed = f'CREATE POLICY tenantkit_signed ON {table} AS RESTRICTIVE TO "{role}" USING (true)'
+    with planted(signed, f"DROP POLICY tenantkit_signed ON {table}"):
+        assert found("signing") == [("signing.unasked", table)]
+    assert found("signing") == []
+
+
 def test_a_schema_that_is_gone(schema: str) -> None:
     gone = "t_gone"
     with planted(f"ALTER SCHEMA {schema} RENAME TO {gone}", f"ALTER SCHEMA {gone} RENAME TO {schema}"):
