@@ -57,7 +57,8 @@ def shard_alias(server: str) -> str:
 
 def is_shard(alias: str) -> bool:
     """Whether `alias` is that of a shard."""
-    return any(shard_alias(server) == alias for server in conf.SERVERS)
+    server = server_of(alias)
+    return server in conf.SERVERS and alias == shard_alias(server)
 
 
 def server_of(alias: str) -> str:

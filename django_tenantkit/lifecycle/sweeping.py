@@ -92,7 +92,8 @@ def arriving(raw: Any) -> Iterator[None]:
 
 
 def _look(connection: Any) -> Seen:
-    seen, models = Seen(_versions(connection)), _copied(connection)
+    models = _copied(connection)
+    seen = Seen(_versions(connection, models))
     with connection.cursor() as cursor:
         for table, model in models.items():
             for use in _uses(model, f"public.{quoted(table)}"):
@@ -110,11 +111,11 @@ def _copied(connection: Any) -> dict[str, Any]:
     return {table: model for table, model in models.items() if table in there}
 
 
-def _versions(connection: Any) -> dict[Copy, str]:
-    """The versions of all copies."""
+def _versions(connection: Any, models: dict[str, Any]) -> dict[Copy, str]:
+    """The versions of all copies, of `models` by table."""
     found: dict[Copy, str] = {}
     with connection.cursor() as cursor:
-        for table, model in _copied(connection).items():
+        for table, model in models.items():
             cursor.execute(sql.versions(table, model._meta.pk.column))
             found |= {(table, key): version for key, version in cursor.fetchall()}
     return found
@@ -219,13 +220,14 @@ def _unregister(connection: Any) -> None:
     """Have the main database push no changes of rows that are not there. Whoever brought one meanwhile, believing that
     it was on the list, has written it by then, and it is put there again; or puts it there itself when it has."""
     main: Any = connections[SHARED]
-    there = _versions(connection).keys()
+    models = _copied(connection)
+    there = _versions(connection, models).keys()
     with main.as_system(), main.cursor() as cursor:
         cursor.execute(sql.REGISTERED, [connection.alias])
         gone = sorted({(name, key) for name, key in cursor.fetchall()} - there)
         if not gone:
             return
         cursor.execute(sql.UNREGISTER, [connection.alias, *map(list, zip(*gone, strict=True))])
-    back = _versions(connection).keys() & {*gone}
+    back = _versions(connection, models).keys() & {*gone}
     if back:
         copy_again(connection, back)

@@ -346,9 +346,9 @@ def again() -> Seen:
         in_a_thread(lambda: copying._register(connections["default"], eu(), type(ann), [str(ann.pk)]))
         looks = iter([lambda: None, lambda: owned(acme, ann, "again")])
 
-        def looking(connection: Any) -> Any:
+        def looking(*where: Any) -> Any:
             in_a_thread(next(looks))
-            return real(connection)
+            return real(*where)
 
         real = sweeping._versions
         with tenant_context(None), schemas_on("eu") as connection:

@@ -150,7 +150,7 @@ def homes(job: Job) -> None:
 def copies(job: Job) -> None:
     """Copies of shared rows in a shard to which only the tenant's rows referred."""
     with operator():
-        for server in job.result["shards"]:
+        for server in job.result.get("shards", ()):
             sweep(server)
 
 

@@ -7,7 +7,9 @@ from uuid import UUID
 
 from django.db.backends.postgresql import base
 
+from django_tenantkit.backends.postgresql.session import Session, session_cursor
 from django_tenantkit.isolation.schema import schema_name
+from django_tenantkit.sql.roles import roles_of
 from django_tenantkit.sql.session import HOME, context, search_path, set_local
 
 
@@ -18,24 +20,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
         connection = super().get_new_connection(conn_params)
         settings = context(1, None, (), connection.info.user)
         settings += [(HOME, schema_name(UUID(int=0))), search_path('"public"')]
-        connection.cursor_factory = type("Cursor", (_Prefixed, base.Cursor), {"prefix": _sent(settings)})
+        session = Constant(roles_of(self.settings_dict))
+        session.text = set_local(settings, '"public"').encode()
+        connection.cursor_factory = session_cursor(base.Cursor, session)
         return connection
 
 
-def _sent(settings: list[tuple[str, str]]) -> bytes:
-    return set_local(settings, '"public"').encode()
+class Constant(Session):
+    """Says the same, whatever the scope."""
 
+    text = b""
 
-class _Prefixed:
-    prefix: bytes
-
-    def _execute_send(self, query: Any, **kwargs: Any) -> None:
-        statement = query.query
-        query.query = self.prefix + statement
-        try:
-            super()._execute_send(query, **kwargs)  # type: ignore[misc]
-        finally:
-            query.query = statement
-
-    def _set_results(self, results: Any) -> None:
-        super()._set_results(results[1:])  # type: ignore[misc]
+    def prefix(self) -> bytes:
+        return self.text
